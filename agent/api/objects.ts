@@ -1,0 +1,322 @@
+// The parts of the Kubernetes objects the agent acts on, spelled as in the API (core/v1, coordination.k8s.io/v1).
+// Fields the agent never reads are left out of the types and trimmed from memory (see trim.ts).
+
+export interface ObjectMeta {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly generation?: number;
+  readonly creationTimestamp?: string;
+  readonly deletionTimestamp?: string;
+  readonly deletionGracePeriodSeconds?: number;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly ownerReferences?: readonly OwnerReference[];
+  readonly finalizers?: readonly string[];
+}
+
+export interface OwnerReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean;
+}
+
+export interface KubeObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+}
+
+/** A Kubernetes quantity as it stands in JSON, e.g. `100m`, `128Mi`, `2`. */
+export type Quantity = string;
+
+export interface ResourceRequirements {
+  readonly requests?: Readonly<Record<string, Quantity>>;
+  readonly limits?: Readonly<Record<string, Quantity>>;
+}
+
+export interface ObjectReferenceSelector {
+  readonly name?: string;
+  readonly key: string;
+  readonly optional?: boolean;
+}
+
+export interface EnvVar {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: {
+    readonly fieldRef?: { readonly apiVersion?: string; readonly fieldPath: string };
+    readonly resourceFieldRef?: {
+      readonly containerName?: string;
+      readonly resource: string;
+      readonly divisor?: Quantity;
+    };
+    readonly configMapKeyRef?: ObjectReferenceSelector;
+    readonly secretKeyRef?: ObjectReferenceSelector;
+  };
+}
+
+export interface ContainerPort {
+  readonly name?: string;
+  readonly containerPort: number;
+  readonly hostPort?: number;
+  readonly hostIP?: string;
+  readonly protocol?: string;
+}
+
+export interface VolumeMount {
+  readonly name: string;
+  readonly mountPath: string;
+  readonly readOnly?: boolean;
+  readonly recursiveReadOnly?: string;
+  readonly subPath?: string;
+  readonly subPathExpr?: string;
+  readonly mountPropagation?: string;
+}
+
+export interface SecurityContext {
+  readonly runAsUser?: number;
+  readonly runAsGroup?: number;
+  readonly runAsNonRoot?: boolean;
+  readonly privileged?: boolean;
+  readonly readOnlyRootFilesystem?: boolean;
+  readonly allowPrivilegeEscalation?: boolean;
+  readonly capabilities?: { readonly add?: readonly string[]; readonly drop?: readonly string[] };
+  readonly seccompProfile?: SeccompProfile;
+  readonly procMount?: string;
+}
+
+export interface SeccompProfile {
+  readonly type: string;
+  readonly localhostProfile?: string;
+}
+
+export interface PodSecurityContext {
+  readonly runAsUser?: number;
+  readonly runAsGroup?: number;
+  readonly runAsNonRoot?: boolean;
+  readonly fsGroup?: number;
+  readonly supplementalGroups?: readonly number[];
+  readonly seccompProfile?: SeccompProfile;
+  readonly sysctls?: readonly { readonly name: string; readonly value: string }[];
+}
+
+export interface Container {
+  readonly name: string;
+  readonly image: string;
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  readonly workingDir?: string;
+  readonly env?: readonly EnvVar[];
+  readonly ports?: readonly ContainerPort[];
+  readonly resources?: ResourceRequirements;
+  readonly volumeMounts?: readonly VolumeMount[];
+  readonly imagePullPolicy?: string;
+  readonly restartPolicy?: string;
+  readonly securityContext?: SecurityContext;
+  readonly stdin?: boolean;
+  readonly stdinOnce?: boolean;
+  readonly tty?: boolean;
+  readonly terminationMessagePath?: string;
+  readonly terminationMessagePolicy?: string;
+}
+
+export interface HostAlias {
+  readonly ip: string;
+  readonly hostnames?: readonly string[];
+}
+
+export interface PodDNSConfig {
+  readonly nameservers?: readonly string[];
+  readonly searches?: readonly string[];
+  readonly options?: readonly { readonly name?: string; readonly value?: string }[];
+}
+
+export interface Toleration {
+  readonly key?: string;
+  readonly operator?: string;
+  readonly value?: string;
+  readonly effect?: string;
+  readonly tolerationSeconds?: number;
+}
+
+export interface Volume {
+  readonly name: string;
+  /** Exactly one further key names the volume kind (`emptyDir`, `configMap`, `projected` ...). */
+  readonly [kind: string]: unknown;
+}
+
+export interface PodSpec {
+  readonly nodeName?: string;
+  readonly containers: readonly Container[];
+  readonly initContainers?: readonly Container[];
+  readonly volumes?: readonly Volume[];
+  readonly restartPolicy?: string;
+  readonly terminationGracePeriodSeconds?: number;
+  readonly activeDeadlineSeconds?: number;
+  readonly dnsPolicy?: string;
+  readonly dnsConfig?: PodDNSConfig;
+  readonly hostNetwork?: boolean;
+  readonly hostPID?: boolean;
+  readonly hostIPC?: boolean;
+  readonly shareProcessNamespace?: boolean;
+  readonly hostname?: string;
+  readonly subdomain?: string;
+  readonly setHostnameAsFQDN?: boolean;
+  readonly hostAliases?: readonly HostAlias[];
+  readonly securityContext?: PodSecurityContext;
+  readonly serviceAccountName?: string;
+  readonly priority?: number;
+  readonly priorityClassName?: string;
+  readonly runtimeClassName?: string;
+  readonly overhead?: Readonly<Record<string, Quantity>>;
+  readonly tolerations?: readonly Toleration[];
+  readonly enableServiceLinks?: boolean;
+}
+
+export interface PodCondition {
+  readonly type: string;
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason?: string;
+  readonly message?: string;
+  readonly lastProbeTime?: string | null;
+  readonly lastTransitionTime?: string;
+  readonly observedGeneration?: number;
+}
+
+export interface ContainerStateWaiting {
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+export interface ContainerStateTerminated {
+  readonly exitCode: number;
+  readonly signal?: number;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly startedAt?: string | null;
+  readonly finishedAt?: string | null;
+  readonly containerID?: string;
+}
+
+export interface ContainerState {
+  readonly waiting?: ContainerStateWaiting;
+  readonly running?: { readonly startedAt?: string };
+  readonly terminated?: ContainerStateTerminated;
+}
+
+export interface ContainerStatus {
+  readonly name: string;
+  readonly state: ContainerState;
+  readonly lastState: ContainerState;
+  readonly ready: boolean;
+  readonly started?: boolean;
+  readonly restartCount: number;
+  readonly image: string;
+  readonly imageID: string;
+  readonly containerID?: string;
+  readonly resources?: ResourceRequirements;
+  readonly allocatedResources?: Readonly<Record<string, Quantity>>;
+  readonly volumeMounts?: readonly unknown[];
+  readonly user?: unknown;
+}
+
+export interface PodStatus {
+  readonly phase?: string;
+  readonly observedGeneration?: number;
+  readonly conditions?: readonly PodCondition[];
+  readonly message?: string;
+  readonly reason?: string;
+  readonly hostIP?: string;
+  readonly hostIPs?: readonly { readonly ip: string }[];
+  readonly podIP?: string;
+  readonly podIPs?: readonly { readonly ip: string }[];
+  readonly startTime?: string;
+  readonly qosClass?: string;
+  readonly initContainerStatuses?: readonly ContainerStatus[];
+  readonly containerStatuses?: readonly ContainerStatus[];
+}
+
+export interface Pod extends KubeObject {
+  readonly spec: PodSpec;
+  readonly status?: PodStatus;
+}
+
+export interface Taint {
+  readonly key: string;
+  readonly value?: string;
+  readonly effect: string;
+  readonly timeAdded?: string;
+}
+
+export interface NodeCondition {
+  readonly type: string;
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+  readonly lastHeartbeatTime?: string;
+  readonly lastTransitionTime?: string;
+}
+
+export interface NodeAddress {
+  readonly type: string;
+  readonly address: string;
+}
+
+export interface NodeSystemInfo {
+  readonly machineID: string;
+  readonly systemUUID: string;
+  readonly bootID: string;
+  readonly kernelVersion: string;
+  readonly osImage: string;
+  readonly containerRuntimeVersion: string;
+  readonly kubeletVersion: string;
+  readonly kubeProxyVersion: string;
+  readonly operatingSystem: string;
+  readonly architecture: string;
+  readonly swap?: { readonly capacity?: number };
+}
+
+export interface NodeStatus {
+  readonly capacity?: Readonly<Record<string, Quantity>>;
+  readonly allocatable?: Readonly<Record<string, Quantity>>;
+  readonly conditions?: readonly NodeCondition[];
+  readonly addresses?: readonly NodeAddress[];
+  readonly daemonEndpoints?: { readonly kubeletEndpoint?: { readonly Port: number } };
+  readonly nodeInfo?: NodeSystemInfo;
+  readonly images?: readonly { readonly names?: readonly string[]; readonly sizeBytes?: number }[];
+  readonly volumesInUse?: readonly string[];
+  readonly runtimeHandlers?: readonly unknown[];
+  readonly features?: unknown;
+}
+
+export interface Node extends KubeObject {
+  readonly spec?: {
+    readonly podCIDR?: string;
+    readonly podCIDRs?: readonly string[];
+    readonly providerID?: string;
+    readonly taints?: readonly Taint[];
+    readonly unschedulable?: boolean;
+  };
+  readonly status?: NodeStatus;
+}
+
+export interface Lease extends KubeObject {
+  readonly spec?: {
+    readonly holderIdentity?: string;
+    readonly leaseDurationSeconds?: number;
+    readonly renewTime?: string;
+  };
+}
+
+export interface ObjectReference {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly uid?: string;
+  readonly fieldPath?: string;
+}

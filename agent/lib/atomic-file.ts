@@ -1,0 +1,17 @@
+import { randomBytes } from 'node:crypto';
+import { open, rename, rm } from 'node:fs/promises';
+
+/** Replaces a file so that a reader, or a power cut, sees the old content or the new, never a part. */
+export async function writeFileAtomic(path: string, content: string | Buffer, mode: number): Promise<void> {
+  const temporaryPath = `${path}.${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    await using file = await open(temporaryPath, 'wx', mode);
+    await file.chmod(mode); // the umask must not decide
+    await file.writeFile(content);
+    await file.sync();
+  } catch (error) {
+    await rm(temporaryPath, { force: true });
+    throw error;
+  }
+  await rename(temporaryPath, path);
+}
