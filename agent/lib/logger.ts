@@ -1,0 +1,79 @@
+// One log line per state change: a constant message, the facts in fields. Where lines go is decided here for a pipe or
+// a terminal, and by the caller's stream for everything else (the journal lives in host/).
+import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
+
+export type Logger = PinoLogger;
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+
+/** A line longer than this much of unread output is dropped: a reader that stopped must not grow our memory. */
+const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+
+// A cause below this depth adds noise, and a cycle must end somewhere.
+const MAX_CAUSES = 4;
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  /** Gets each JSON line; without it, human lines on a terminal and JSON lines elsewhere, on stdout. */
+  readonly stream?: DestinationStream;
+}
+
+/** The root logger; everybody else gets a child with `component` and further fields. */
+export async function createLogger({ level, stream }: LoggerOptions): Promise<Logger> {
+  return pino(
+    {
+      level,
+      base: null, // pid and host name are known to whoever reads the stream
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: label => ({ level: label }) },
+      serializers: { err: describeError },
+    },
+    stream ?? (await openStdout()),
+  );
+}
+
+/** For tests and for the moment before the configuration is read. */
+export function createSilentLogger(): Logger {
+  return pino({ level: 'silent' });
+}
+
+async function openStdout(): Promise<DestinationStream> {
+  if (process.stdout.isTTY) {
+    const { default: pretty } = await import('pino-pretty');
+    return pretty({ destination: 1, sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l' });
+  }
+  return pino.destination({ fd: 1, sync: false, maxLength: MAX_BUFFERED_BYTES });
+}
+
+export interface ErrorDescription {
+  readonly type: string;
+  readonly message: string;
+  readonly code?: string;
+  readonly stack?: string;
+}
+
+/** An error as log field: the message with its causes; a stack only for what has no code, since that is a bug of ours. */
+export function describeError(error: unknown): ErrorDescription {
+  if (!(error instanceof Error)) return { type: typeof error, message: String(error) };
+  const code = errorCode(error);
+  return {
+    type: error.name,
+    message: messageWithCauses(error),
+    ...(code === undefined ? {} : { code }),
+    ...(code === undefined && error.stack !== undefined ? { stack: error.stack } : {}),
+  };
+}
+
+function errorCode(error: Error): string | undefined {
+  return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+function messageWithCauses(error: Error): string {
+  let text = error.message;
+  let cause = error.cause;
+  for (let depth = 0; cause instanceof Error && depth < MAX_CAUSES; depth++) {
+    // Our own wrappers often quote the cause already.
+    if (!text.includes(cause.message)) text += `: ${cause.message}`;
+    cause = cause.cause;
+  }
+  return text;
+}
