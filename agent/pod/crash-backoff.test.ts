@@ -1,0 +1,22 @@
+import t from 'tap';
+import { advanceBackoff, type CrashBackoff, remainingBackoffMs } from './crash-backoff.ts';
+
+t.test('a container that crashes at once waits 0, 10, 20, 40, 80, 160, 300, 300 seconds', async t => {
+  let backoff: CrashBackoff | undefined;
+  let nowMs = 0;
+  const waits: number[] = [];
+  for (let crash = 0; crash < 8; crash += 1) {
+    const waitMs = remainingBackoffMs(backoff, nowMs, nowMs);
+    waits.push(waitMs / 1000);
+    const finishedAtMs = nowMs;
+    nowMs += waitMs;
+    backoff = advanceBackoff(backoff, finishedAtMs, nowMs, 300_000);
+  }
+  t.strictSame(waits, [0, 10, 20, 40, 80, 160, 300, 300]);
+});
+
+t.test('ten good minutes forget the past', async t => {
+  const backoff = { delayMs: 300_000, advancedAtMs: 0 };
+  t.equal(remainingBackoffMs(backoff, 600_001, 600_001), 0);
+  t.equal(advanceBackoff(backoff, 600_001, 600_001, 300_000).delayMs, 10_000);
+});

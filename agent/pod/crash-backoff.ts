@@ -1,0 +1,32 @@
+// The crash back-off curve of the kubelet: the first restart is immediate, then 10 s doubling to 5 min, forgotten
+// when a container ran for more than 10 min.
+
+const INITIAL_MS = 10_000;
+const FORGET_AFTER_MS = 600_000;
+
+export interface CrashBackoff {
+  readonly delayMs: number;
+  readonly advancedAtMs: number;
+}
+
+/** Milliseconds until the container may start again; 0 means now. */
+export function remainingBackoffMs(
+  backoff: CrashBackoff | undefined,
+  finishedAtMs: number,
+  nowMs: number,
+): number {
+  if (!backoff || finishedAtMs - backoff.advancedAtMs > FORGET_AFTER_MS) return 0;
+  return Math.max(0, finishedAtMs + backoff.delayMs - nowMs);
+}
+
+/** The state after a start that the back-off allowed. */
+export function advanceBackoff(
+  backoff: CrashBackoff | undefined,
+  finishedAtMs: number,
+  nowMs: number,
+  maxMs: number,
+): CrashBackoff {
+  const isForgotten = !backoff || finishedAtMs - backoff.advancedAtMs > FORGET_AFTER_MS;
+  const delayMs = isForgotten ? INITIAL_MS : backoff.delayMs * 2;
+  return { delayMs: Math.min(delayMs, maxMs), advancedAtMs: nowMs };
+}

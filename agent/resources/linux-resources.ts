@@ -1,0 +1,62 @@
+import type { Container, PodSpec } from '../api/objects.ts';
+import { buildQosClass, containerLimits, containerRequests } from './pod-resources.ts';
+
+const MIN_SHARES = 2;
+const MAX_SHARES = 262_144;
+const MIN_QUOTA_US = 1000;
+export const CPU_PERIOD_US = 100_000; // the kernel's and the kubelet's default CFS period
+
+// oom_score_adj values of the kubelet: below the runtime's own, above nothing the node needs more.
+const OOM_SCORE_GUARANTEED = -997;
+const OOM_SCORE_BEST_EFFORT = 1000;
+const OOM_SCORE_BURSTABLE_MIN = 3;
+
+/** cgroup v1 cpu.shares for a request in millicores (docker's scale: one core is 1024). */
+export function cpuShares(cpuMilli: number): number {
+  if (cpuMilli <= 0) return MIN_SHARES;
+  return Math.min(MAX_SHARES, Math.max(MIN_SHARES, Math.floor((cpuMilli * 1024) / 1000)));
+}
+
+/** CFS quota in microseconds per period; 0 means unlimited. */
+export function cpuQuotaUs(cpuMilli: number): number {
+  if (cpuMilli <= 0) return 0;
+  return Math.max(MIN_QUOTA_US, Math.floor((cpuMilli * CPU_PERIOD_US) / 1000));
+}
+
+/** oom_score_adj of a container: the more of the node's memory it asked for, the later it is killed. */
+export function oomScoreAdj(spec: PodSpec, container: Container, nodeMemoryBytes: number): number {
+  if (isSystemNodeCritical(spec)) return OOM_SCORE_GUARANTEED;
+  switch (buildQosClass(spec)) {
+    case 'Guaranteed':
+      return OOM_SCORE_GUARANTEED;
+    case 'BestEffort':
+      return OOM_SCORE_BEST_EFFORT;
+    case 'Burstable':
+      return burstableScore(containerRequests(container.resources).memoryBytes, nodeMemoryBytes);
+  }
+}
+
+function burstableScore(requestBytes: number, nodeMemoryBytes: number): number {
+  if (nodeMemoryBytes <= 0) return OOM_SCORE_BEST_EFFORT - 1;
+  const score = 1000 - Math.floor((1000 * requestBytes) / nodeMemoryBytes);
+  return Math.min(OOM_SCORE_BEST_EFFORT - 1, Math.max(OOM_SCORE_BURSTABLE_MIN, score));
+}
+
+function isSystemNodeCritical(spec: PodSpec): boolean {
+  return spec.priorityClassName === 'system-node-critical' && (spec.priority ?? 0) >= 2_000_000_000;
+}
+
+/** The numbers of CRI LinuxContainerResources that need no knowledge of the node's cgroup version. */
+export function buildContainerCpuAndMemory(container: Container): {
+  readonly cpuShares: number;
+  readonly cpuQuotaUs: number;
+  readonly memoryLimitBytes: number;
+} {
+  const requests = containerRequests(container.resources);
+  const limits = containerLimits(container.resources);
+  return {
+    cpuShares: cpuShares(requests.cpuMilli),
+    cpuQuotaUs: cpuQuotaUs(limits.cpuMilli),
+    memoryLimitBytes: limits.memoryBytes,
+  };
+}
