@@ -175,6 +175,8 @@ export interface PodSpec {
   readonly overhead?: Readonly<Record<string, Quantity>>;
   readonly tolerations?: readonly Toleration[];
   readonly enableServiceLinks?: boolean;
+  readonly imagePullSecrets?: readonly { readonly name?: string }[];
+  readonly readinessGates?: readonly { readonly conditionType: string }[];
 }
 
 export interface PodCondition {

@@ -1,0 +1,82 @@
+// The decision of a pod worker: what to do next, given what is asked and what the runtime shows. Pure; the worker
+// runs the actions of one plan together, looks again and plans again, until a plan is empty.
+
+import { isFullyStopped } from '../runtime/observed-pod.ts';
+import { planContainers } from './plan-containers.ts';
+import { planSandbox } from './plan-sandbox.ts';
+import {
+  addStep,
+  earliest,
+  NOTHING,
+  type PlanInput,
+  type PodAction,
+  type PodPlan,
+  stopReadySandboxes,
+} from './pod-plan.ts';
+
+export function planPod(input: PlanInput): PodPlan {
+  switch (input.lifecycle) {
+    case 'syncing':
+      return planSyncing(input);
+    case 'terminating':
+      return planTerminating(input);
+    case 'terminated':
+      return planTerminated(input);
+  }
+}
+
+function planSyncing(input: PlanInput): PodPlan {
+  if (!input.desired) return NOTHING;
+  const sandbox = planSandbox(input.desired.pod, input.observed);
+  switch (sandbox.kind) {
+    case 'complete':
+      return { ...NOTHING, isComplete: true };
+    case 'clear':
+      return { ...NOTHING, actions: sandbox.actions };
+    case 'create':
+      return planNewSandbox(input, sandbox.action);
+    case 'keep':
+      return planContainers(input, input.desired.pod, sandbox.sandbox);
+  }
+}
+
+function planNewSandbox(input: PlanInput, create: PodAction): PodPlan {
+  const actions: PodAction[] = [];
+  const waits: number[] = [];
+  addStep(input, 'sandbox', create, actions, waits);
+  if (!input.memory.areVolumesReady) addStep(input, 'volumes', { kind: 'prepareVolumes' }, actions, waits);
+  for (const { name } of input.desired?.pod.spec.containers ?? []) {
+    const isKnown = input.memory.images.has(name) || input.memory.startFailures.has(name);
+    if (!isKnown) actions.push({ kind: 'prepareImage', containerName: name });
+  }
+  return { ...NOTHING, actions, recheckAtMs: earliest(waits) };
+}
+
+function planTerminating({ observed, memory, nowMs }: PlanInput): PodPlan {
+  const retryAtMs = memory.stepFailures.get('stop')?.retryAtMs ?? 0;
+  if (retryAtMs > nowMs) return { ...NOTHING, recheckAtMs: retryAtMs };
+  const gracePeriodSeconds = memory.termination?.gracePeriodSeconds ?? 1;
+  const stops: PodAction[] = observed.containers
+    .filter(({ state }) => state === 'running' || state === 'unknown')
+    .map(({ name, id }) => ({
+      kind: 'stopContainer',
+      containerName: name,
+      containerId: id,
+      gracePeriodSeconds,
+      message: `Stopping container ${name}`,
+    }));
+  // The network goes only after the last container: a process that shuts down may still want to talk.
+  if (stops.length > 0) return { ...NOTHING, actions: stops };
+  return { ...NOTHING, actions: stopReadySandboxes(observed) };
+}
+
+function planTerminated(input: PlanInput): PodPlan {
+  const { memory, observed, desired } = input;
+  const actions: PodAction[] = [];
+  const waits: number[] = [];
+  if (!isFullyStopped(observed)) return planTerminating(input);
+  if (!memory.isTornDown) addStep(input, 'tearDown', { kind: 'tearDown' }, actions, waits);
+  // Containers and logs of a finished pod stay readable until its object is gone.
+  else if (!desired && !memory.isRemoved) addStep(input, 'remove', { kind: 'removePod' }, actions, waits);
+  return { ...NOTHING, actions, recheckAtMs: earliest(waits) };
+}

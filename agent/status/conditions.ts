@@ -1,0 +1,89 @@
+// Pod conditions the node owns (pkg/kubelet/status/generate.go). Conditions of others are never touched.
+
+import type { ContainerStatus, Pod, PodCondition } from '../api/objects.ts';
+import type { PodPhase } from './phase.ts';
+
+/** Condition types this node writes; the rest of the list belongs to controllers. */
+export const OWNED_CONDITIONS: ReadonlySet<string> = new Set([
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+  'PodScheduled',
+]);
+
+type Verdict = Pick<PodCondition, 'status' | 'reason' | 'message'>;
+
+const TRUE: Verdict = { status: 'True' };
+
+export interface ConditionInput {
+  readonly pod: Pod;
+  readonly phase: PodPhase;
+  readonly containerStatuses: readonly ContainerStatus[];
+  readonly hasNetwork: boolean;
+  readonly now: string;
+}
+
+/** The complete condition list: foreign ones first and unchanged, then ours in the kubelet's order. */
+export function buildConditions(input: ConditionInput): readonly PodCondition[] {
+  const old = input.pod.status?.conditions ?? [];
+  const containersReady = containersReadyVerdict(input);
+  const verdicts: readonly (readonly [string, Verdict])[] = [
+    ['PodReadyToStartContainers', input.hasNetwork ? TRUE : { status: 'False' }],
+    ['Initialized', input.phase === 'Succeeded' ? { status: 'True', reason: 'PodCompleted' } : TRUE],
+    ['Ready', readyVerdict(input.pod, containersReady)],
+    ['ContainersReady', containersReady],
+    ['PodScheduled', TRUE],
+  ];
+  const own = verdicts.map(([type, verdict]) => buildCondition(input, type, verdict, old));
+  return [...old.filter(({ type }) => !OWNED_CONDITIONS.has(type)), ...own];
+}
+
+function buildCondition(
+  { pod, now }: ConditionInput,
+  type: string,
+  verdict: Verdict,
+  old: readonly PodCondition[],
+): PodCondition {
+  const before = old.find(condition => condition.type === type);
+  const lastTransitionTime = before?.status === verdict.status ? (before.lastTransitionTime ?? now) : now;
+  return {
+    type,
+    ...verdict,
+    lastProbeTime: null,
+    lastTransitionTime,
+    ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
+  };
+}
+
+function containersReadyVerdict({ pod, phase, containerStatuses }: ConditionInput): Verdict {
+  if (phase === 'Succeeded') return { status: 'False', reason: 'PodCompleted' };
+  if (phase === 'Failed') return { status: 'False', reason: 'PodFailed' };
+  const unknown: string[] = [];
+  const unready: string[] = [];
+  for (const { name } of pod.spec.containers) {
+    const status = containerStatuses.find(candidate => candidate.name === name);
+    if (!status) unknown.push(name);
+    else if (!status.ready) unready.push(name);
+  }
+  const messages: string[] = [];
+  if (unknown.length > 0) messages.push(`containers with unknown status: [${unknown.join(' ')}]`);
+  if (unready.length > 0) messages.push(`containers with unready status: [${unready.join(' ')}]`);
+  if (messages.length === 0) return TRUE;
+  return { status: 'False', reason: 'ContainersNotReady', message: messages.join(', ') };
+}
+
+function readyVerdict(pod: Pod, containersReady: Verdict): Verdict {
+  if (containersReady.status !== 'True') return containersReady;
+  const messages: string[] = [];
+  for (const { conditionType } of pod.spec.readinessGates ?? []) {
+    const gate = pod.status?.conditions?.find(({ type }) => type === conditionType);
+    if (!gate) {
+      messages.push(`corresponding condition of pod readiness gate "${conditionType}" does not exist.`);
+    } else if (gate.status !== 'True') {
+      messages.push(`the status of pod readiness gate "${conditionType}" is not "True", but ${gate.status}`);
+    }
+  }
+  if (messages.length === 0) return TRUE;
+  return { status: 'False', reason: 'ReadinessGatesNotReady', message: messages.join(', ') };
+}

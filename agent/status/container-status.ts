@@ -1,0 +1,153 @@
+// ContainerStatus of one container from its instances (kubelet_pods.go convertToAPIContainerStatuses).
+
+import type { Container, ContainerState, ContainerStateTerminated, ContainerStatus } from '../api/objects.ts';
+import type { ObservedContainer } from '../runtime/observed-pod.ts';
+import type { StatusInput } from './status-input.ts';
+import { formatTime } from './timestamp.ts';
+
+const UNKNOWN_EXIT_CODE = 137;
+const STATUS_UNKNOWN = 'ContainerStatusUnknown';
+
+export function buildContainerStatus(
+  input: StatusInput,
+  container: Container,
+  old: ContainerStatus | undefined,
+): ContainerStatus {
+  const instances = input.observed.containers.filter(({ name }) => name === container.name);
+  const [newest, previous] = instances;
+  const { state, lastState } = newest
+    ? statesOf(input, container.name, newest, previous, old)
+    : stateWithoutInstance(input, container, old);
+  const isRunning = state.running !== undefined;
+  return {
+    name: container.name,
+    state,
+    lastState,
+    ready: isRunning,
+    started: isRunning,
+    restartCount: Math.max(
+      newest?.restartCount ?? 0,
+      old?.restartCount ?? 0,
+      lostRestarts(newest, state, old, input),
+    ),
+    image: newest?.image || (old?.image ?? container.image),
+    imageID: newest?.imageRef || (old?.imageID ?? ''),
+    ...containerIdOf(input, newest, old),
+    ...resourcesOf(container),
+  };
+}
+
+function containerIdOf(
+  input: StatusInput,
+  newest: ObservedContainer | undefined,
+  old: ContainerStatus | undefined,
+): { readonly containerID?: string } {
+  const containerID = newest ? `${input.runtimeName}://${newest.id}` : old?.containerID;
+  return containerID === undefined ? {} : { containerID };
+}
+
+function resourcesOf(container: Container): Pick<ContainerStatus, 'allocatedResources' | 'resources'> {
+  const { requests, limits } = container.resources ?? {};
+  return {
+    ...(requests ? { allocatedResources: requests } : {}),
+    resources: { ...(limits ? { limits } : {}), ...(requests ? { requests } : {}) },
+  };
+}
+
+function statesOf(
+  input: StatusInput,
+  name: string,
+  newest: ObservedContainer,
+  previous: ObservedContainer | undefined,
+  old: ContainerStatus | undefined,
+): { readonly state: ContainerState; readonly lastState: ContainerState } {
+  const state = stateOf(input, newest);
+  const lastState = previous ? stateOf(input, previous) : (old?.lastState ?? {});
+  const waiting = input.waiting.get(name);
+  // A container that is to start again shows why it does not yet; its end moves to lastState.
+  if (waiting && !state.running) {
+    return { state: { waiting }, lastState: state.terminated ? state : lastState };
+  }
+  return { state, lastState };
+}
+
+function stateOf(input: StatusInput, instance: ObservedContainer): ContainerState {
+  switch (instance.state) {
+    case 'running':
+      return { running: { startedAt: formatTime(instance.startedAtMs ?? instance.createdAtMs) } };
+    case 'exited':
+      return { terminated: terminatedState(input, instance) };
+    case 'created':
+    case 'unknown':
+      return { waiting: {} };
+  }
+}
+
+function terminatedState(input: StatusInput, instance: ObservedContainer): ContainerStateTerminated {
+  const message = [instance.message, input.terminationMessages.get(instance.id) ?? '']
+    .filter(text => text !== '')
+    .join(': ');
+  return {
+    exitCode: instance.exitCode,
+    reason: instance.reason,
+    ...(message === '' ? {} : { message }),
+    startedAt: instance.startedAtMs === undefined ? null : formatTime(instance.startedAtMs),
+    finishedAt: instance.finishedAtMs === undefined ? null : formatTime(instance.finishedAtMs),
+    containerID: `${input.runtimeName}://${instance.id}`,
+  };
+}
+
+// The runtime knows no instance: never started, or lost (a wiped runtime, a removed container).
+function stateWithoutInstance(
+  input: StatusInput,
+  container: Container,
+  old: ContainerStatus | undefined,
+): { readonly state: ContainerState; readonly lastState: ContainerState } {
+  if (old?.state.terminated) return { state: old.state, lastState: old.lastState };
+  const waiting = input.waiting.get(container.name) ?? { reason: defaultWaitingReason(input) };
+  if (!old?.state.running) return { state: { waiting }, lastState: old?.lastState ?? {} };
+  const lost: ContainerStateTerminated = {
+    exitCode: UNKNOWN_EXIT_CODE,
+    reason: STATUS_UNKNOWN,
+    message: 'The container could not be located when the pod was deleted.  The container used to be Running',
+    startedAt: null,
+    finishedAt: null,
+  };
+  return { state: { waiting }, lastState: { terminated: lost } };
+}
+
+function lostRestarts(
+  newest: ObservedContainer | undefined,
+  state: ContainerState,
+  old: ContainerStatus | undefined,
+  input: StatusInput,
+): number {
+  const isLost = !newest && state.waiting !== undefined && old?.state.running !== undefined;
+  const isBeingDeleted = input.pod.metadata.deletionTimestamp !== undefined;
+  return isLost && !isBeingDeleted ? (old.restartCount ?? 0) + 1 : 0;
+}
+
+function defaultWaitingReason(input: StatusInput): string {
+  return (input.pod.spec.initContainers ?? []).length > 0 ? 'PodInitializing' : 'ContainerCreating';
+}
+
+/** The end a container is given when its pod is over and nothing tells how it ended. */
+export function terminateStatus(status: ContainerStatus): ContainerStatus {
+  if (status.state.terminated) return status;
+  const isBeforeAnyRun = status.containerID === undefined && !status.lastState.terminated;
+  return {
+    ...status,
+    ready: false,
+    started: false,
+    state: {
+      terminated: {
+        exitCode: UNKNOWN_EXIT_CODE,
+        reason: STATUS_UNKNOWN,
+        message: 'The container could not be located when the pod was terminated',
+        startedAt: null,
+        finishedAt: null,
+      },
+    },
+    lastState: isBeforeAnyRun ? {} : status.lastState,
+  };
+}

@@ -1,0 +1,20 @@
+import type { Pod } from '../api/objects.ts';
+import type { ObservedPod } from '../runtime/observed-pod.ts';
+
+/** Everything a PodStatus is built from. */
+export interface StatusInput {
+  /** The pod with the status the API server has, or the one last built if that is newer. */
+  readonly pod: Pod;
+  readonly observed: ObservedPod;
+  /** Why containers do not run, by name: start failures and back-off. */
+  readonly waiting: ReadonlyMap<string, { readonly reason: string; readonly message: string }>;
+  /** Texts for terminated instances that come from their termination message, by container ID. */
+  readonly terminationMessages: ReadonlyMap<string, string>;
+  readonly areVolumesReady: boolean;
+  /** Every container is stopped for good: the phase has to be a terminal one. */
+  readonly isTerminal: boolean;
+  readonly nodeIPs: readonly string[];
+  /** `containerd` in `containerd://ID`. */
+  readonly runtimeName: string;
+  readonly nowMs: number;
+}
