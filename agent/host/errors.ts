@@ -70,6 +70,15 @@ export function mapHostError(error: unknown): unknown {
   return new ErrorClass(errorMessage(error), { code, cause: error });
 }
 
+/** Awaits node:fs work with its errors mapped. */
+export async function mapped<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw mapHostError(error);
+  }
+}
+
 /** `ENOENT` and the like of a node:fs or of our own error, undefined for everything else. */
 export function systemErrorCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;

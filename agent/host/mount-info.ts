@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { mapHostError } from './errors.ts';
+import { mapped } from './errors.ts';
 
 /** One line of /proc/self/mountinfo; proc_pid_mountinfo(5). */
 export interface MountInfo {
@@ -58,11 +58,7 @@ function unescapeOctal(text: string): string {
 
 /** The mounts of this process's namespace, in the kernel's order: a later one at the same target hides an earlier one. */
 export async function listMounts(): Promise<readonly MountInfo[]> {
-  try {
-    return parseMountInfo(await readFile('/proc/self/mountinfo', 'utf8'));
-  } catch (error) {
-    throw mapHostError(error);
-  }
+  return parseMountInfo(await mapped(readFile('/proc/self/mountinfo', 'utf8')));
 }
 
 /** The mount whose file system `path` is on: the deepest, and of these the last. */

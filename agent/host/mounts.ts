@@ -2,7 +2,7 @@
 import { access, constants, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AlreadyExistsError } from '../lib/errors.ts';
-import { errnoName, mapHostError, systemErrorCode } from './errors.ts';
+import { errnoName, mapped, systemErrorCode } from './errors.ts';
 import { errorOf, lastErrno, mount, mountSetattr, statx, umount2 } from './libc.ts';
 import { findMountOf, listMounts, type MountInfo } from './mount-info.ts';
 
@@ -74,7 +74,7 @@ export interface BindMountRequest {
 /** Makes `source`, a directory or a file, visible at `target`, creating the target. Read-only reaches every mount below. */
 export async function ensureBindMount(request: BindMountRequest): Promise<void> {
   const { source, target, isReadOnly = false, isRecursive = false, propagation } = request;
-  const sourceStat = await attempt(stat(source));
+  const sourceStat = await mapped(stat(source));
   if (sourceStat.isDirectory()) await ensureDirectory(target);
   else await ensureFile(target);
   if (!(await isSameMounted(sourceStat, target))) {
@@ -92,7 +92,7 @@ async function isSameMounted(
   target: string,
 ): Promise<boolean> {
   if (!(await isMountPoint(target))) return false;
-  const present = await attempt(stat(target));
+  const present = await mapped(stat(target));
   if (present.dev === source.dev && present.ino === source.ino) return true;
   throw new AlreadyExistsError(`bind mount on ${target}: something else is mounted there`, { code: 'EBUSY' });
 }
@@ -215,14 +215,14 @@ function tmpfsData({ sizeBytes, mode }: TmpfsOptions, isNoSwap: boolean): string
 }
 
 async function ensureDirectory(path: string): Promise<void> {
-  await attempt(mkdir(path, { recursive: true, mode: 0o750 }));
+  await mapped(mkdir(path, { recursive: true, mode: 0o750 }));
 }
 
 async function ensureFile(path: string): Promise<void> {
   // Opening for append fails on a read-only bind mount that is there already; access() only looks.
   if (await exists(path)) return;
   await ensureDirectory(dirname(path));
-  const file = await attempt(open(path, 'a', 0o640));
+  const file = await mapped(open(path, 'a', 0o640));
   await file.close();
 }
 
@@ -232,14 +232,6 @@ async function exists(path: string): Promise<boolean> {
     return true;
   } catch {
     return false; // whatever the reason, creating it will tell
-  }
-}
-
-async function attempt<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw mapHostError(error);
   }
 }
 

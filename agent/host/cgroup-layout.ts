@@ -1,0 +1,87 @@
+// Which cgroup hierarchies this machine has and where they are mounted; cgroups(7).
+import type { MountInfo } from './mount-info.ts';
+
+export interface CgroupMount {
+  /** Where the hierarchy is mounted. */
+  readonly directory: string;
+  /** The cgroup that is mounted there: `/`, or deeper when only a part of the hierarchy is visible. */
+  readonly root: string;
+}
+
+export interface CgroupLayout {
+  /** hybrid: version 1 controllers, and a version 2 hierarchy beside them that carries none we use. */
+  readonly mode: 'v1' | 'hybrid' | 'v2';
+  /** Version 1 hierarchies by controller, `name=systemd` among them; co-mounted controllers share a mount. */
+  readonly controllers: ReadonlyMap<string, CgroupMount>;
+  readonly unified: CgroupMount | undefined;
+}
+
+// A version 1 mount's super options are its controllers and these.
+const NOT_CONTROLLERS = new Set([
+  'rw',
+  'ro',
+  'noprefix',
+  'clone_children',
+  'xattr',
+  'nsdelegate',
+  'all',
+  'none',
+]);
+
+/** undefined when no cgroup file system is mounted. */
+export function buildCgroupLayout(mounts: readonly MountInfo[]): CgroupLayout | undefined {
+  const controllers = new Map<string, CgroupMount>();
+  let unified: CgroupMount | undefined;
+  for (const mount of visibleMounts(mounts)) {
+    const found = { directory: mount.target, root: mount.root };
+    if (mount.fsType === 'cgroup2') unified = preferred(unified, found);
+    if (mount.fsType !== 'cgroup') continue;
+    for (const option of mount.superOptions) {
+      if (NOT_CONTROLLERS.has(option) || option.startsWith('release_agent=')) continue;
+      controllers.set(option, preferred(controllers.get(option), found));
+    }
+  }
+  const hasControllers = [...controllers.keys()].some(name => !name.startsWith('name='));
+  if (hasControllers) return { mode: unified ? 'hybrid' : 'v1', controllers, unified };
+  return unified ? { mode: 'v2', controllers: new Map(), unified } : undefined;
+}
+
+// A mount is hidden by a later one on the same directory.
+function visibleMounts(mounts: readonly MountInfo[]): Iterable<MountInfo> {
+  return new Map(mounts.map(mount => [mount.target, mount])).values();
+}
+
+// A hierarchy may be mounted twice (a chroot, a sandbox): the usual place counts.
+function preferred(known: CgroupMount | undefined, found: CgroupMount): CgroupMount {
+  if (!known) return found;
+  return found.directory.startsWith('/sys/fs/cgroup') && !known.directory.startsWith('/sys/fs/cgroup')
+    ? found
+    : known;
+}
+
+/** The directory of a cgroup named from the mount's root, as the OCI runtimes name them (cgroupsPath). */
+export function cgroupDirectory(mount: CgroupMount, path: string): string {
+  return path === '/' ? mount.directory : `${mount.directory}${path}`;
+}
+
+/**
+ * The name, from the mount's root, of a cgroup as /proc/PID/cgroup shows it (from the hierarchy's root);
+ * undefined when it lies outside of what is mounted.
+ */
+export function cgroupPathInMount(mount: CgroupMount, procPath: string): string | undefined {
+  if (mount.root === '/') return procPath;
+  if (procPath === mount.root) return '/';
+  return procPath.startsWith(`${mount.root}/`) ? procPath.slice(mount.root.length) : undefined;
+}
+
+/** /proc/PID/cgroup: the cgroup per controller; the version 2 one under ''. */
+export function parseProcCgroup(text: string): ReadonlyMap<string, string> {
+  const cgroups = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const match = /^\d+:([^:]*):(.*)$/.exec(line);
+    if (!match) continue;
+    const [, controllers = '', path = ''] = match;
+    for (const controller of controllers.split(',')) cgroups.set(controller, path);
+  }
+  return cgroups;
+}
