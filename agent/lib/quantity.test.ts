@@ -1,0 +1,35 @@
+import t from 'tap';
+import { parseMilliQuantity, parseQuantity } from './quantity.ts';
+
+t.test('parseQuantity() reads decimal, binary and exponent forms', async t => {
+  const cases: readonly (readonly [string, number | undefined])[] = [
+    ['0', 0],
+    ['1', 1],
+    ['100m', 0.1],
+    ['1.5Gi', 1_610_612_736],
+    ['128Mi', 134_217_728],
+    ['1k', 1000],
+    ['2e3', 2000],
+    ['1E', 1e18],
+    ['.5', 0.5],
+    ['-1', -1],
+    ['', undefined],
+    ['Mi', undefined],
+    ['10 Mi', undefined],
+    ['10MB', undefined],
+    ['10K', undefined],
+  ];
+  for (const [text, expected] of cases) t.equal(parseQuantity(text), expected, text);
+});
+
+t.test('parseMilliQuantity() rounds up to whole thousandths', async t => {
+  for (const [text, expected] of [
+    ['100m', 100],
+    ['0.57', 570],
+    ['2', 2000],
+    ['0.0001', 1],
+    ['1u', 1],
+  ] as const) {
+    t.equal(parseMilliQuantity(text), expected, text);
+  }
+});
