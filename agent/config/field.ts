@@ -2,7 +2,7 @@
 
 import { isAbsolute, normalize, resolve } from 'node:path';
 import { formatDuration, parseDuration } from '../lib/duration.ts';
-import { parseQuantity } from '../lib/quantity.ts';
+import { formatQuantity, parseQuantity } from '../lib/quantity.ts';
 
 export interface FieldProblem {
   /** Below the field: '' or e.g. `.memory.available`. */
@@ -260,6 +260,7 @@ export function bytes(fallback: string, options: FieldOptions = {}): Field<numbe
       if (amount === undefined) return bad(`expected a quantity like 10Mi, got ${found(raw)}`);
       return amount > 0 ? good(Math.ceil(amount)) : bad(`must be greater than 0, got ${found(raw)}`);
     },
+    show: formatQuantity,
   });
 }
 

@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net';
 import { closest } from '../lib/closest.ts';
-import { parseQuantity } from '../lib/quantity.ts';
+import { formatQuantity, parseQuantity } from '../lib/quantity.ts';
 import type { EvictionAmount, EvictionSignal, NodeTaint, PriorityShutdownGrace } from './config.ts';
 import {
   bad,
@@ -55,7 +55,7 @@ export function thresholds(options: ThresholdOptions): Field<Readonly<Record<str
     type: 'map of quantities or percentages',
     checkKey: checkEvictionSignal,
     readValue: parseEvictionAmount,
-    showValue: amount => (amount.kind === 'percent' ? `${amount.percent}%` : String(amount.amount)),
+    showValue: amount => (amount.kind === 'percent' ? `${amount.percent}%` : formatQuantity(amount.amount)),
   });
 }
 

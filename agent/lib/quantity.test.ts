@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseMilliQuantity, parseQuantity } from './quantity.ts';
+import { formatQuantity, parseMilliQuantity, parseQuantity } from './quantity.ts';
 
 t.test('parseQuantity() reads decimal, binary and exponent forms', async t => {
   const cases: readonly (readonly [string, number | undefined])[] = [
@@ -31,5 +31,18 @@ t.test('parseMilliQuantity() rounds up to whole thousandths', async t => {
     ['1u', 1],
   ] as const) {
     t.equal(parseMilliQuantity(text), expected, text);
+  }
+});
+
+t.test('formatQuantity() writes the shortest exact form', async t => {
+  for (const [amount, expected] of [
+    [104_857_600, '100Mi'],
+    [1537, '1537'],
+    [2048, '2Ki'],
+    [1000, '1000'],
+    [0, '0'],
+    [2 ** 30, '1Gi'],
+  ] as const) {
+    t.equal(formatQuantity(amount), expected);
   }
 });

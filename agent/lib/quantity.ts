@@ -32,3 +32,12 @@ export function parseMilliQuantity(text: string): number | undefined {
   // Binary fractions put 0.57 * 1000 a hair above 570: cut the hair before rounding up.
   return amount === undefined ? undefined : Math.ceil(Number((amount * 1000).toPrecision(15)));
 }
+
+/** Writes whole amounts with the largest binary suffix that loses nothing: 104857600 is `100Mi`. */
+export function formatQuantity(amount: number): string {
+  for (const suffix of ['Ei', 'Pi', 'Ti', 'Gi', 'Mi', 'Ki']) {
+    const factor = FACTOR[suffix] ?? 1;
+    if (amount >= factor && amount % factor === 0) return `${amount / factor}${suffix}`;
+  }
+  return String(amount);
+}

@@ -1,0 +1,63 @@
+import { Command, CommanderError } from 'commander';
+import { errorMessage } from '../lib/errors.ts';
+import { configFieldsCommand } from './config-fields.ts';
+import { configShowCommand } from './config-show.ts';
+import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from './exit-codes.ts';
+import { complain, type Output } from './output.ts';
+import { type RunAgent, runCommand } from './run.ts';
+import { versionCommand } from './version.ts';
+
+export interface CliDeps {
+  readonly runAgent: RunAgent;
+  readonly output: Output;
+}
+
+/** Runs one command line (without node and script) and returns the exit code. */
+export async function runCli(args: readonly string[], { runAgent, output }: CliDeps): Promise<number> {
+  let exitCode = EXIT_OK;
+  const exit = (code: number): void => {
+    exitCode = code;
+  };
+  const config = new Command('config')
+    .description('look at the configuration')
+    .addCommand(configShowCommand(output, exit))
+    .addCommand(configFieldsCommand(output));
+  const program = new Command('nodelet')
+    .description('kubelet and kube-proxy in one daemon')
+    .addCommand(runCommand(runAgent, output, exit))
+    .addCommand(config)
+    .addCommand(versionCommand(output))
+    .addHelpText(
+      'after',
+      `\nExit codes: ${EXIT_OK} done, ${EXIT_FAILURE} failure, ${EXIT_USAGE} wrong command line, ${EXIT_CONFIG} wrong configuration.`,
+    );
+  for (const command of withSubcommands(program)) {
+    command.exitOverride();
+    command.helpCommand(false);
+    command.configureOutput({
+      writeOut: output.out,
+      writeErr: output.err,
+      outputError: (text, write) => write(`nodelet: ${oneLine(text)}\n`),
+    });
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+    complain(output, errorMessage(error));
+    return EXIT_FAILURE;
+  }
+  return exitCode;
+}
+
+/** commander writes `error: ...` and its suggestion on a line of its own. */
+function oneLine(text: string): string {
+  return text
+    .trim()
+    .replace(/^error: /, '')
+    .replaceAll('\n', ' ');
+}
+
+function withSubcommands(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
+}

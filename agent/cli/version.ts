@@ -1,0 +1,15 @@
+import { Command } from 'commander';
+import { KUBERNETES_VERSION, NODELET_VERSION } from '../config/version.ts';
+import type { Output } from './output.ts';
+
+export function versionCommand(output: Output): Command {
+  return new Command('version')
+    .description('print the versions of nodelet, of the Kubernetes it follows, and of Node.js')
+    .option('--json', 'print JSON')
+    .action(({ json }: { readonly json?: boolean }) => {
+      output.out(json ? `${JSON.stringify(VERSIONS)}\n` : `${VERSION_LINE}\n`);
+    });
+}
+
+const VERSIONS = { nodelet: NODELET_VERSION, kubernetes: KUBERNETES_VERSION, node: process.version };
+const VERSION_LINE = `nodelet ${NODELET_VERSION} (Kubernetes ${KUBERNETES_VERSION}, Node.js ${process.version})`;

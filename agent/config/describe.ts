@@ -1,0 +1,92 @@
+// The configuration for people: as a file that would give the same again, and field by field.
+
+import { Document, type Node, Pair, Scalar, YAMLMap } from 'yaml';
+import { API_VERSION, KIND } from './document.ts';
+import type { FieldStatus } from './field.ts';
+import { FIELD_NAMES, type FieldName, fieldOf } from './fields.ts';
+import { formatOrigin, type Origin } from './origin.ts';
+import { isRecord } from './resource-fields.ts';
+import type { Settings } from './settings.ts';
+
+export interface DescribedSetting {
+  readonly path: string;
+  /** As it would stand in a file. */
+  readonly value: unknown;
+  readonly origin: string;
+  readonly status: FieldStatus;
+}
+
+/** Every setting that has a value; each entry of a map on its own. */
+export function describeSettings(settings: Settings): readonly DescribedSetting[] {
+  return leaves(settings).map(({ parts, value, origin, field }) => ({
+    path: parts.join('.'),
+    value,
+    origin: formatOrigin(origin),
+    status: fieldOf(field).status,
+  }));
+}
+
+interface Leaf {
+  readonly field: FieldName;
+  /** Names from the top of the file; a map's key is one part, dots and all. */
+  readonly parts: readonly string[];
+  readonly value: unknown;
+  readonly origin: Origin;
+}
+
+function leaves(settings: Settings): readonly Leaf[] {
+  return [...settings.values()].flatMap(({ field, value, origin, entryOrigins }): Leaf[] => {
+    if (value === undefined) return [];
+    const parts = field.split('.');
+    const shown = fieldOf(field).show(value);
+    // A map without entries is a value of its own: an evictionHard that is empty switches the defaults off.
+    if (!fieldOf(field).isMap || !isRecord(shown) || Object.keys(shown).length === 0) {
+      return [{ field, parts, value: shown, origin }];
+    }
+    return Object.entries(shown).map(([key, item]) => ({
+      field,
+      parts: [...parts, key],
+      value: item,
+      origin: entryOrigins.get(key) ?? origin,
+    }));
+  });
+}
+
+/** A KubeletConfiguration file with our section; with `hasOrigins`, each line says where its value came from. */
+export function formatSettings(settings: Settings, { hasOrigins }: { readonly hasOrigins: boolean }): string {
+  const document = new Document({ apiVersion: API_VERSION, kind: KIND });
+  for (const { parts, value, origin } of leaves(settings)) {
+    const node = document.createNode(value, { flow: true });
+    if (hasOrigins) node.comment = ` ${formatOrigin(origin)}`;
+    insert(document.contents, parts, node);
+  }
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+}
+
+function insert(map: unknown, [name = '', ...rest]: readonly string[], leaf: Node): void {
+  if (!(map instanceof YAMLMap)) return;
+  if (rest.length === 0) {
+    map.add(new Pair(new Scalar(name), leaf));
+    return;
+  }
+  const section: unknown = map.get(name) ?? new YAMLMap();
+  if (!map.has(name)) map.add(new Pair(new Scalar(name), section));
+  insert(section, rest, leaf);
+}
+
+export interface DescribedField {
+  readonly path: string;
+  readonly type: string;
+  readonly default: unknown;
+  readonly status: FieldStatus;
+  readonly flag: string | undefined;
+  readonly note: string | undefined;
+}
+
+/** Every field of KubeletConfiguration and of ours: honoured, accepted without effect yet, or refused. */
+export function describeFields(): readonly DescribedField[] {
+  return FIELD_NAMES.map(path => {
+    const { type, status, flag, note, fallback, show } = fieldOf(path);
+    return { path, type, status, flag, note, default: fallback === undefined ? undefined : show(fallback) };
+  });
+}
