@@ -26,6 +26,9 @@ export interface ObservedContainer {
   readonly logPath: string;
   /** Grace the instance was created with, for pods whose object is gone (annotation io.kubernetes.pod.terminationGracePeriod). */
   readonly terminationGracePeriodSeconds: number | undefined;
+  readonly terminationMessagePolicy: string;
+  /** The file on the host behind the container's terminationMessagePath. */
+  readonly terminationMessageHostPath: string | undefined;
 }
 
 export interface ObservedSandbox {

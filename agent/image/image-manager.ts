@@ -1,0 +1,159 @@
+// Brings a container's image: present, pulled (each image once at a time, different ones in parallel), or a waiting
+// reason with the kubelet's texts and back-off (pkg/kubelet/images/image_manager.go).
+
+import type { Image } from '../../cri-proto/runtime.v1.ts';
+import type { Container } from '../api/objects.ts';
+import type { ImageService } from '../cri/image-service.ts';
+import { Backoff } from '../lib/backoff.ts';
+import type { Clock } from '../lib/clock.ts';
+import { formatDuration } from '../lib/duration.ts';
+import { errorMessage } from '../lib/errors.ts';
+import { Semaphore } from '../lib/semaphore.ts';
+import { parseImageName } from './image-name.ts';
+import type { ImageOutcome } from './image-outcome.ts';
+
+const PULL_BACKOFF = { initialMs: 10_000, maxMs: 300_000 } as const; // the kubelet's curve
+const INSPECT_RETRY_MS = 5000;
+
+/** Where the events of one container go. */
+export type ContainerEvents = (type: 'Normal' | 'Warning', reason: string, message: string) => void;
+
+interface FailedPull {
+  readonly backoff: Backoff;
+  readonly retryAtMs: number;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export class ImageManager {
+  readonly #images: ImageService;
+  readonly #clock: Clock;
+  readonly #pulls = new Map<string, Promise<string>>();
+  readonly #failures = new Map<string, FailedPull>();
+  readonly #places: Semaphore;
+
+  constructor(deps: { images: ImageService; clock: Clock; maxParallelPulls: number }) {
+    this.#images = deps.images;
+    this.#clock = deps.clock;
+    this.#places = new Semaphore(deps.maxParallelPulls);
+  }
+
+  /** Forgets the back-off of a pod that is gone. */
+  release(podUID: string): void {
+    for (const key of this.#failures.keys()) if (key.startsWith(`${podUID}_`)) this.#failures.delete(key);
+  }
+
+  async ensureImage(
+    podUID: string,
+    container: Pick<Container, 'image' | 'imagePullPolicy'>,
+    events: ContainerEvents,
+    { signal }: { signal: AbortSignal },
+  ): Promise<ImageOutcome> {
+    const { image } = container;
+    const name = parseImageName(image);
+    if (name.kind === 'invalid') {
+      const message = `Failed to apply default image tag "${image}": ${name.message}`;
+      events('Warning', 'InspectFailed', message);
+      return this.#failed('InvalidImageName', message);
+    }
+    const policy = container.imagePullPolicy ?? 'IfNotPresent';
+    let present: Image | undefined;
+    try {
+      present = await this.#images.imageStatus({ image: name.reference }, { signal });
+    } catch (error) {
+      const message = `Failed to inspect image "${name.reference}": ${errorMessage(error)}`;
+      if (!signal.aborted) events('Warning', 'InspectFailed', message);
+      return this.#failed('ImageInspectError', message);
+    }
+    if (present && policy !== 'Always') {
+      events(
+        'Normal',
+        'Pulled',
+        `Container image "${image}" already present on machine and can be accessed by the pod`,
+      );
+      return this.#present(present);
+    }
+    if (policy === 'Never') {
+      const message = `Container image "${image}" is not present with pull policy of Never`;
+      events('Warning', 'ErrImageNeverPull', message);
+      return this.#failed('ErrImageNeverPull', message);
+    }
+    return await this.#pull(podUID, image, name.reference, events, signal);
+  }
+
+  async #pull(
+    podUID: string,
+    image: string,
+    reference: string,
+    events: ContainerEvents,
+    signal: AbortSignal,
+  ): Promise<ImageOutcome> {
+    const key = `${podUID}_${image}`;
+    const failed = this.#failures.get(key);
+    const startedAtMs = this.#clock.nowMs();
+    if (failed && failed.retryAtMs > startedAtMs) {
+      const text = `Back-off pulling image "${image}"`;
+      events('Normal', 'BackOff', text);
+      const message = `${text}: ${failed.reason}: ${failed.message}`;
+      return { kind: 'failed', reason: 'ImagePullBackOff', message, retryAtMs: failed.retryAtMs };
+    }
+    events('Normal', 'Pulling', `Pulling image "${image}"`);
+    try {
+      const pullMs = await this.#pullOnce(reference, signal);
+      const pulled = await this.#images.imageStatus({ image: reference }, { signal });
+      if (!pulled) throw new Error(`image "${reference}" is gone right after its pull`);
+      const waitMs = this.#clock.nowMs() - startedAtMs;
+      events(
+        'Normal',
+        'Pulled',
+        `Successfully pulled image "${image}" in ${formatDuration(pullMs)} ` +
+          `(${formatDuration(waitMs)} including waiting). Image size: ${pulled.size} bytes.`,
+      );
+      this.#failures.delete(key);
+      return this.#present(pulled);
+    } catch (error) {
+      if (signal.aborted) return this.#failed('ErrImagePull', errorMessage(error));
+      events('Warning', 'Failed', `Failed to pull image "${image}": ${errorMessage(error)}`);
+      return this.#notePullFailure(key, errorMessage(error));
+    }
+  }
+
+  // The caller who asks first pulls for all who ask meanwhile; each one's own signal only ends its own waiting.
+  async #pullOnce(reference: string, signal: AbortSignal): Promise<number> {
+    const startedAtMs = this.#clock.nowMs();
+    const running =
+      this.#pulls.get(reference) ??
+      this.#places
+        .run(() => this.#images.pullImage({ image: reference }, {}, { signal }), { signal, priority: 0 })
+        .finally(() => this.#pulls.delete(reference));
+    this.#pulls.set(reference, running);
+    await running;
+    return this.#clock.nowMs() - startedAtMs;
+  }
+
+  #notePullFailure(key: string, message: string): ImageOutcome {
+    const backoff = this.#failures.get(key)?.backoff ?? new Backoff(PULL_BACKOFF);
+    const reason = pullFailureReason(message);
+    const nowMs = this.#clock.nowMs();
+    this.#failures.set(key, { backoff, retryAtMs: nowMs + backoff.nextMs(), reason, message });
+    // Looked at again soon, so that the reason turns into ImagePullBackOff with its own event, as users know it.
+    return { kind: 'failed', reason, message, retryAtMs: nowMs + BACKOFF_SHOWN_AFTER_MS };
+  }
+
+  #present(image: Image): ImageOutcome {
+    const uid = image.uid === null ? undefined : Number(image.uid.value);
+    return { kind: 'present', imageRef: image.id, user: { uid, username: image.username } };
+  }
+
+  #failed(reason: string, message: string): ImageOutcome {
+    return { kind: 'failed', reason, message, retryAtMs: this.#clock.nowMs() + INSPECT_RETRY_MS };
+  }
+}
+
+const BACKOFF_SHOWN_AFTER_MS = 2000;
+
+function pullFailureReason(message: string): string {
+  if (message.startsWith('RegistryUnavailable')) return 'RegistryUnavailable';
+  if (message.startsWith('SignatureValidationFailed')) return 'SignatureValidationFailed';
+  return 'ErrImagePull';
+}

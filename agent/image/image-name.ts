@@ -1,0 +1,23 @@
+export type ImageName =
+  | { readonly kind: 'ok'; readonly reference: string }
+  | { readonly kind: 'invalid'; readonly message: string };
+
+// The grammar of distribution/reference: optional host, lower-case path, tag, digest.
+const HOST =
+  /(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*(?::[0-9]+)?/;
+const IPV6_HOST = /\[[0-9a-fA-F:]+\](?::[0-9]+)?/;
+const PATH_PART = /[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*/;
+const REFERENCE = new RegExp(
+  `^(?:(?:${HOST.source}|${IPV6_HOST.source})/)?${PATH_PART.source}(?:/${PATH_PART.source})*` +
+    '(:[\\w][\\w.-]{0,127})?(@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$',
+);
+
+/** Checks an image name and adds `:latest` where it has neither tag nor digest, as the kubelet does before any call. */
+export function parseImageName(image: string): ImageName {
+  const parts = REFERENCE.exec(image);
+  if (!parts) {
+    return { kind: 'invalid', message: `couldn't parse image name "${image}": invalid reference format` };
+  }
+  const [, tag, digest] = parts;
+  return { kind: 'ok', reference: tag || digest ? image : `${image}:latest` };
+}

@@ -1,0 +1,106 @@
+// CRI lists and statuses -> ObservedPod. Pure.
+
+import type { Container, ContainerStatus, PodSandbox, PodSandboxStatus } from '../../cri-proto/runtime.v1.ts';
+import { nanosecondsToMs } from '../cri/timestamps.ts';
+import type {
+  ObservedContainer,
+  ObservedContainerState,
+  ObservedPod,
+  ObservedSandbox,
+} from './observed-pod.ts';
+
+const HASH = 'io.kubernetes.container.hash';
+const RESTART_COUNT = 'io.kubernetes.container.restartCount';
+const TERMINATION_GRACE = 'io.kubernetes.pod.terminationGracePeriod';
+const MESSAGE_PATH = 'io.kubernetes.container.terminationMessagePath';
+const MESSAGE_POLICY = 'io.kubernetes.container.terminationMessagePolicy';
+
+export function buildObservedPod(
+  podUID: string,
+  sandboxes: readonly { readonly item: PodSandbox; readonly status: PodSandboxStatus | undefined }[],
+  containers: readonly { readonly item: Container; readonly status: ContainerStatus | undefined }[],
+): ObservedPod | undefined {
+  const labels = sandboxes[0]?.item.labels ?? containers[0]?.item.labels;
+  if (!labels) return undefined;
+  return {
+    podUID,
+    name: labels['io.kubernetes.pod.name'] ?? '',
+    namespace: labels['io.kubernetes.pod.namespace'] ?? '',
+    sandboxes: sandboxes
+      .map(({ item, status }) => buildSandbox(item, status))
+      .toSorted((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs),
+    containers: containers
+      .map(({ item, status }) => buildContainer(item, status))
+      .toSorted((a, b) => b.createdAtMs - a.createdAtMs || b.attempt - a.attempt),
+  };
+}
+
+function buildSandbox(item: PodSandbox, status: PodSandboxStatus | undefined): ObservedSandbox {
+  const { ip = '', additionalIps = [] } = status?.network ?? {};
+  return {
+    id: item.id,
+    attempt: item.metadata?.attempt ?? 0,
+    // Lists and statuses are two moments: the status is the later one.
+    isReady: (status?.state ?? item.state) === 'SANDBOX_READY',
+    createdAtMs: nanosecondsToMs(item.createdAt),
+    podIPs: [ip, ...additionalIps.map(additional => additional.ip)].filter(address => address !== ''),
+    isHostNetwork: status?.linux?.namespaces?.options?.network === 'NODE',
+    runtimeHandler: item.runtimeHandler,
+  };
+}
+
+function buildContainer(item: Container, status: ContainerStatus | undefined): ObservedContainer {
+  const { annotations } = item;
+  return {
+    id: item.id,
+    sandboxId: item.podSandboxId,
+    name: item.metadata?.name ?? '',
+    attempt: item.metadata?.attempt ?? 0,
+    state: containerState(status?.state ?? item.state),
+    createdAtMs: nanosecondsToMs(item.createdAt),
+    startedAtMs: timeOrNone(status?.startedAt),
+    finishedAtMs: timeOrNone(status?.finishedAt),
+    exitCode: status?.exitCode ?? 0,
+    reason: status?.reason ?? '',
+    message: status?.message ?? '',
+    hash: annotations[HASH] ?? '',
+    restartCount: Number(annotations[RESTART_COUNT] ?? item.metadata?.attempt ?? 0),
+    image: status?.image?.image ?? item.image?.image ?? '',
+    imageRef: status?.imageRef ?? item.imageRef,
+    logPath: status?.logPath ?? '',
+    terminationGracePeriodSeconds: numberOrNone(annotations[TERMINATION_GRACE]),
+    terminationMessagePolicy: annotations[MESSAGE_POLICY] ?? '',
+    terminationMessageHostPath: messageHostPath(annotations[MESSAGE_PATH], status),
+  };
+}
+
+// The runtime's own record of the mounts tells where the message lies on the host, also after a restart of ours.
+function messageHostPath(
+  containerPath: string | undefined,
+  status: ContainerStatus | undefined,
+): string | undefined {
+  if (!containerPath) return undefined;
+  return status?.mounts.find(mount => mount.containerPath === containerPath)?.hostPath;
+}
+
+function containerState(state: ContainerState): ObservedContainerState {
+  switch (state) {
+    case 'CONTAINER_CREATED':
+      return 'created';
+    case 'CONTAINER_RUNNING':
+      return 'running';
+    case 'CONTAINER_EXITED':
+      return 'exited';
+    case 'CONTAINER_UNKNOWN':
+      return 'unknown';
+  }
+}
+
+function timeOrNone(nanoseconds: string | undefined): number | undefined {
+  const timeMs = nanoseconds === undefined ? 0 : nanosecondsToMs(nanoseconds);
+  return timeMs > 0 ? timeMs : undefined;
+}
+
+function numberOrNone(text: string | undefined): number | undefined {
+  return text === undefined || text === '' ? undefined : Number(text);
+}

@@ -1,0 +1,157 @@
+// The observed half of the agent: one snapshot per pod, refreshed when the runtime tells of an event, after each
+// action of ours, and by a relist that counts what the events missed.
+
+import type { Logger } from 'pino';
+import { Counter } from 'prom-client';
+import type { Container, PodSandbox } from '../../cri-proto/runtime.v1.ts';
+import type { RuntimeService } from '../cri/runtime-service.ts';
+import { metricsRegistry } from '../lib/metrics.ts';
+import { buildObservedPod } from './build-observed.ts';
+import type { ObservedPod } from './observed-pod.ts';
+import { StatusCache } from './status-cache.ts';
+
+const POD_UID_LABEL = 'io.kubernetes.pod.uid';
+
+const correctionsTotal = new Counter({
+  name: 'nodelet_runtime_relist_corrections_total',
+  help: 'Pods whose state a relist found different from what the events had told.',
+  registers: [metricsRegistry],
+});
+
+export class RuntimeSnapshots {
+  readonly #runtime: RuntimeService;
+  readonly #logger: Logger;
+  readonly #statuses: StatusCache;
+  readonly #pods = new Map<string, ObservedPod>();
+  /** Container or sandbox ID to pod UID, so that an event finds its pod. */
+  readonly #owners = new Map<string, string>();
+  readonly #appliedLooks = new Map<string, number>();
+  readonly #listeners: ((podUID: string) => void)[] = [];
+  #looks = 0;
+  #hasListed = false;
+
+  constructor({ runtime, logger }: { runtime: RuntimeService; logger: Logger }) {
+    this.#runtime = runtime;
+    this.#logger = logger.child({ component: 'runtime' });
+    this.#statuses = new StatusCache(runtime);
+  }
+
+  /** True once a complete list was read: before that an absent pod means nothing. */
+  get hasListed(): boolean {
+    return this.#hasListed;
+  }
+
+  get(podUID: string): ObservedPod | undefined {
+    return this.#pods.get(podUID);
+  }
+
+  all(): IterableIterator<ObservedPod> {
+    return this.#pods.values();
+  }
+
+  ownerOf(containerOrSandboxId: string): string | undefined {
+    return this.#owners.get(containerOrSandboxId);
+  }
+
+  onChange(listener: (podUID: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Reads one pod from the runtime and returns its snapshot, undefined when the runtime knows nothing of it. */
+  async refreshPod(podUID: string, { signal }: { signal: AbortSignal }): Promise<ObservedPod | undefined> {
+    const look = this.#nextLook();
+    const filter = { labelSelector: { [POD_UID_LABEL]: podUID } };
+    const [sandboxes, containers] = await Promise.all([
+      this.#runtime.listPodSandbox(filter, { signal }),
+      this.#runtime.listContainers(filter, { signal }),
+    ]);
+    await this.#apply(podUID, sandboxes, containers, look, signal);
+    return this.#pods.get(podUID);
+  }
+
+  /** Reads everything; pods that differ from what was known are reported to the listeners. */
+  async relist({ signal }: { signal: AbortSignal }): Promise<void> {
+    const look = this.#nextLook();
+    const [sandboxes, containers] = await Promise.all([
+      this.#runtime.listPodSandbox({}, { signal }),
+      this.#runtime.listContainers({}, { signal }),
+    ]);
+    const sandboxesByPod = Map.groupBy(sandboxes, ({ labels }) => labels[POD_UID_LABEL] ?? '');
+    const containersByPod = Map.groupBy(containers, ({ labels }) => labels[POD_UID_LABEL] ?? '');
+    const uids = new Set([...sandboxesByPod.keys(), ...containersByPod.keys(), ...this.#pods.keys()]);
+    uids.delete(''); // not a pod's: somebody uses the namespace by hand
+    await Promise.all(
+      [...uids].map(async uid => {
+        const items = [sandboxesByPod.get(uid) ?? [], containersByPod.get(uid) ?? []] as const;
+        const hasChanged = await this.#apply(uid, ...items, look, signal);
+        if (hasChanged && this.#hasListed) this.#countCorrection(uid);
+      }),
+    );
+    this.#statuses.retainOnly(new Set([...sandboxes, ...containers].map(({ id }) => id)));
+    this.#hasListed = true;
+  }
+
+  #countCorrection(podUID: string): void {
+    correctionsTotal.inc();
+    const pod = this.#pods.get(podUID);
+    this.#logger.debug(
+      { pod: pod ? `${pod.namespace}/${pod.name}` : undefined, podUID, state: stateText(pod) },
+      'relist found a change that no event had told yet',
+    );
+  }
+
+  #nextLook(): number {
+    this.#looks += 1;
+    return this.#looks;
+  }
+
+  async #apply(
+    podUID: string,
+    sandboxItems: readonly PodSandbox[],
+    containerItems: readonly Container[],
+    look: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const [sandboxes, containers] = await Promise.all([
+      Promise.all(
+        sandboxItems.map(async item => ({ item, status: await this.#statuses.sandbox(item, signal) })),
+      ),
+      Promise.all(
+        containerItems.map(async item => ({ item, status: await this.#statuses.container(item, signal) })),
+      ),
+    ]);
+    // A look that began earlier must not overwrite what a later one saw.
+    if (look < (this.#appliedLooks.get(podUID) ?? 0)) return false;
+    this.#appliedLooks.set(podUID, look);
+    const known = containers.filter(({ status }) => status !== undefined);
+    return this.#store(podUID, buildObservedPod(podUID, sandboxes, known));
+  }
+
+  #store(podUID: string, next: ObservedPod | undefined): boolean {
+    const before = this.#pods.get(podUID);
+    for (const id of idsOf(before)) this.#owners.delete(id);
+    for (const id of idsOf(next)) this.#owners.set(id, podUID);
+    if (next) this.#pods.set(podUID, next);
+    else {
+      this.#pods.delete(podUID);
+      this.#appliedLooks.delete(podUID);
+    }
+    if (stateText(before) === stateText(next)) return false;
+    for (const listener of this.#listeners) listener(podUID);
+    return true;
+  }
+}
+
+function idsOf(pod: ObservedPod | undefined): readonly string[] {
+  return pod ? [...pod.sandboxes, ...pod.containers].map(({ id }) => id) : [];
+}
+
+/** What planning depends on, as one comparable text. */
+function stateText(pod: ObservedPod | undefined): string {
+  if (!pod) return 'absent';
+  const sandboxes = pod.sandboxes.map(
+    ({ id, isReady }) => `${id.slice(0, 12)}=${isReady ? 'ready' : 'notReady'}`,
+  );
+  const containers = pod.containers.map(({ id, name, state }) => `${name}/${id.slice(0, 12)}=${state}`);
+  return [...sandboxes, ...containers].join(' ');
+}

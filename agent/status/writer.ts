@@ -1,0 +1,186 @@
+// Sends pod statuses: newest wins per pod, one request in flight per pod, nothing when nothing changed. The final
+// DELETE of a finished pod follows its terminal status on the same path, so a watcher always sees the end first.
+
+import type { Logger } from 'pino';
+import { Counter } from 'prom-client';
+import type { ApiClient } from '../api/client.ts';
+import type { Pod, PodStatus } from '../api/objects.ts';
+import { Backoff } from '../lib/backoff.ts';
+import { ConflictError, InvalidError, NotFoundError } from '../lib/errors.ts';
+import { metricsRegistry } from '../lib/metrics.ts';
+import { Semaphore } from '../lib/semaphore.ts';
+import { sleep } from '../lib/sleep.ts';
+import { TaskGroup } from '../lib/task-group.ts';
+import { buildStatusPatch } from './patch.ts';
+
+const CONCURRENT_WRITES = 16;
+const RETRY = { initialMs: 200, maxMs: 10_000, jitter: 0.3 } as const;
+
+const writesTotal = new Counter({
+  name: 'nodelet_pod_status_writes_total',
+  help: 'Requests sent for pod statuses and final deletions, by kind and result.',
+  labelNames: ['kind', 'result'] as const,
+  registers: [metricsRegistry],
+});
+
+interface Entry {
+  readonly uid: string;
+  readonly path: string;
+  readonly pod: string;
+  /** What the API server has, as far as we were told. */
+  known: { readonly status: PodStatus; readonly resourceVersion: number };
+  next: PodStatus;
+  /** Nothing of the pod is left on the node; its object may go. */
+  isFinished: boolean;
+  isDeleting: boolean;
+  isBusy: boolean;
+}
+
+type Write =
+  | { readonly kind: 'patch'; readonly status: Record<string, unknown> }
+  | { readonly kind: 'delete' };
+
+export class StatusWriter {
+  readonly #client: ApiClient;
+  readonly #logger: Logger;
+  readonly #entries = new Map<string, Entry>();
+  readonly #places = new Semaphore(CONCURRENT_WRITES);
+  readonly #tasks: TaskGroup;
+  #isFailing = false;
+
+  constructor({ client, logger, signal }: { client: ApiClient; logger: Logger; signal: AbortSignal }) {
+    this.#client = client;
+    this.#logger = logger.child({ component: 'status' });
+    this.#tasks = new TaskGroup({ signal });
+  }
+
+  /** Lives until the signal given to the constructor aborts and the last write has ended. */
+  async run(): Promise<void> {
+    await new Promise<void>(resolve => {
+      if (this.#tasks.signal.aborted) resolve();
+      this.#tasks.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await this.#tasks.join();
+  }
+
+  /** Takes the newest status of a pod; `pod` is its object as last seen. Returns at once. */
+  set(pod: Pod, status: PodStatus, { isFinished }: { readonly isFinished: boolean }): void {
+    const entry = this.#entry(pod);
+    entry.next = status;
+    entry.isFinished ||= isFinished;
+    this.#start(entry);
+  }
+
+  /** The pod's newest known status: what was set last, or what the API server has. */
+  latest(pod: Pod): PodStatus {
+    return this.#entries.get(pod.metadata.uid ?? '')?.next ?? pod.status ?? {};
+  }
+
+  /** The object is gone: whatever was to be said about it no longer matters. */
+  forget(podUID: string): void {
+    this.#entries.delete(podUID);
+  }
+
+  #entry(pod: Pod): Entry {
+    const uid = pod.metadata.uid ?? '';
+    const seen = { status: pod.status ?? {}, resourceVersion: Number(pod.metadata.resourceVersion ?? 0) };
+    const existing = this.#entries.get(uid);
+    if (existing) {
+      if (seen.resourceVersion > existing.known.resourceVersion) existing.known = seen;
+      existing.isDeleting ||= pod.metadata.deletionTimestamp !== undefined;
+      return existing;
+    }
+    const { namespace = 'default', name } = pod.metadata;
+    const created: Entry = {
+      uid,
+      path: `/api/v1/namespaces/${namespace}/pods/${name}`,
+      pod: `${namespace}/${name}`,
+      known: seen,
+      next: seen.status,
+      isFinished: false,
+      isDeleting: pod.metadata.deletionTimestamp !== undefined,
+      isBusy: false,
+    };
+    this.#entries.set(uid, created);
+    return created;
+  }
+
+  #start(entry: Entry): void {
+    if (entry.isBusy || this.#tasks.signal.aborted) return;
+    entry.isBusy = true;
+    this.#tasks.run(signal => this.#pump(entry, signal).finally(() => (entry.isBusy = false)));
+  }
+
+  async #pump(entry: Entry, signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff(RETRY);
+    while (!signal.aborted && this.#entries.get(entry.uid) === entry) {
+      const write = planWrite(entry);
+      if (!write) return;
+      try {
+        await this.#places.run(() => this.#perform(entry, write, signal), { signal, priority: 0 });
+        writesTotal.inc({ kind: write.kind, result: 'ok' });
+        this.#noteSuccess();
+        backoff.reset();
+      } catch (error) {
+        if (signal.aborted) return;
+        writesTotal.inc({ kind: write.kind, result: 'error' });
+        if (this.#isFinal(entry, error)) return;
+        await sleep(backoff.nextMs(), { signal });
+      }
+    }
+  }
+
+  async #perform(entry: Entry, write: Write, signal: AbortSignal): Promise<void> {
+    if (write.kind === 'delete') {
+      const options = { gracePeriodSeconds: 0, preconditions: { uid: entry.uid } };
+      await this.#client.delete(
+        entry.path,
+        { kind: 'DeleteOptions', apiVersion: 'v1', ...options },
+        { signal },
+      );
+      this.#entries.delete(entry.uid);
+      return;
+    }
+    const body = { metadata: { uid: entry.uid }, status: write.status };
+    const result = await this.#client.patch<Pod>(`${entry.path}/status`, body, { signal, type: 'strategic' });
+    const resourceVersion = Number(result.metadata.resourceVersion ?? 0);
+    if (resourceVersion >= entry.known.resourceVersion) {
+      entry.known = { status: result.status ?? {}, resourceVersion };
+    }
+  }
+
+  // True when trying again makes no sense: the object is gone, another one has its name, or the server refuses the content.
+  #isFinal(entry: Entry, error: unknown): boolean {
+    if (error instanceof NotFoundError || error instanceof ConflictError) {
+      this.#entries.delete(entry.uid);
+      return true;
+    }
+    if (error instanceof InvalidError) {
+      this.#logger.error(
+        { pod: entry.pod, podUID: entry.uid, err: error },
+        'API server refuses the pod status; it stays as it was until something changes',
+      );
+      entry.known = { ...entry.known, status: entry.next };
+      return true;
+    }
+    if (!this.#isFailing) {
+      this.#isFailing = true;
+      this.#logger.warn({ pod: entry.pod, err: error }, 'pod status not written, trying again');
+    }
+    return false;
+  }
+
+  #noteSuccess(): void {
+    if (!this.#isFailing) return;
+    this.#isFailing = false;
+    this.#logger.info('pod statuses are written again');
+  }
+}
+
+function planWrite(entry: Entry): Write | undefined {
+  const status = buildStatusPatch(entry.known.status, entry.next);
+  if (status) return { kind: 'patch', status };
+  const { phase } = entry.known.status;
+  const isOver = phase === 'Succeeded' || phase === 'Failed';
+  return entry.isFinished && entry.isDeleting && isOver ? { kind: 'delete' } : undefined;
+}
