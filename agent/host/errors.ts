@@ -62,10 +62,14 @@ export function errnoName(errno: number): string {
   return errno > 0 ? getSystemErrorName(-errno) : 'OK';
 }
 
+function isHostError(error: unknown): boolean {
+  return error instanceof InvalidError || Object.values(CLASS_BY_CODE).some(Class => error instanceof Class);
+}
+
 /** A node:fs or node:child_process error as one of ours; other errors pass unchanged. */
 export function mapHostError(error: unknown): unknown {
   const code = systemErrorCode(error);
-  if (code === undefined) return error;
+  if (code === undefined || isHostError(error)) return error;
   const ErrorClass = CLASS_BY_CODE[code] ?? InvalidError;
   return new ErrorClass(errorMessage(error), { code, cause: error });
 }
