@@ -99,6 +99,7 @@ export interface PodSecurityContext {
   readonly runAsGroup?: number;
   readonly runAsNonRoot?: boolean;
   readonly fsGroup?: number;
+  readonly fsGroupChangePolicy?: string;
   readonly supplementalGroups?: readonly number[];
   readonly seccompProfile?: SeccompProfile;
   readonly sysctls?: readonly { readonly name: string; readonly value: string }[];
@@ -114,6 +115,7 @@ export interface Container {
   readonly ports?: readonly ContainerPort[];
   readonly resources?: ResourceRequirements;
   readonly volumeMounts?: readonly VolumeMount[];
+  readonly volumeDevices?: readonly { readonly name: string; readonly devicePath: string }[];
   readonly imagePullPolicy?: string;
   readonly restartPolicy?: string;
   readonly securityContext?: SecurityContext;
@@ -153,6 +155,7 @@ export interface PodSpec {
   readonly nodeName?: string;
   readonly containers: readonly Container[];
   readonly initContainers?: readonly Container[];
+  readonly ephemeralContainers?: readonly Container[];
   readonly volumes?: readonly Volume[];
   readonly restartPolicy?: string;
   readonly terminationGracePeriodSeconds?: number;

@@ -1,0 +1,70 @@
+import { chmod, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ensureTmpfs, isMountPoint } from '../host/mounts.ts';
+import { applyGroupOwnership } from './ownership.ts';
+import { DIRECTORY_MODE } from './pod-directories.ts';
+import type { EmptyDirSource } from './volume-source.ts';
+
+const EMPTY_DIR_MODE = 0o777;
+/** The kernel's own mode of a tmpfs root. */
+export const TMPFS_MODE = 0o1777;
+
+export interface EmptyDirRequest {
+  readonly directory: string;
+  /** Holds the `ready` marker. */
+  readonly metadataDirectory: string;
+  readonly source: EmptyDirSource;
+  /** Limit of a tmpfs. */
+  readonly sizeBytes: number | undefined;
+  readonly fsGroup: number | undefined;
+}
+
+export type SetUpOutcome = { readonly kind: 'done' } | { readonly kind: 'failed'; readonly problem: string };
+
+/** Creates the directory or tmpfs once; content of an earlier call stays as it is. */
+export async function ensureEmptyDir(request: EmptyDirRequest): Promise<SetUpOutcome> {
+  const medium = request.source.medium ?? '';
+  if (medium !== '' && medium !== 'Memory') {
+    return { kind: 'failed', problem: `emptyDir medium "${medium}" is not supported by this node` };
+  }
+  if (await isReady(request, medium)) return { kind: 'done' };
+  await ensureDirectory(request.directory);
+  if (medium === 'Memory') await ensureTmpfs(request.directory, buildTmpfsOptions(request.sizeBytes));
+  if (request.fsGroup !== undefined) {
+    await applyGroupOwnership(request.directory, { fsGroup: request.fsGroup, isReadOnly: false });
+  }
+  await mkdir(request.metadataDirectory, { recursive: true, mode: DIRECTORY_MODE });
+  await writeFile(join(request.metadataDirectory, 'ready'), '', { mode: 0o644 });
+  return { kind: 'done' };
+}
+
+/** How every tmpfs of a volume is mounted. */
+export function buildTmpfsOptions(sizeBytes: number | undefined): Parameters<typeof ensureTmpfs>[1] {
+  return { mode: TMPFS_MODE, isNoSwap: true, ...(sizeBytes !== undefined && { sizeBytes }) };
+}
+
+/** The smallest of the limits that are set, as the kubelet sizes a tmpfs. */
+export function buildTmpfsSize(limitsBytes: readonly number[]): number | undefined {
+  const positive = limitsBytes.filter(limit => limit > 0);
+  return positive.length > 0 ? Math.min(...positive) : undefined;
+}
+
+async function isReady({ directory, metadataDirectory }: EmptyDirRequest, medium: string): Promise<boolean> {
+  if (!(await exists(join(metadataDirectory, 'ready')))) return false;
+  if (medium === 'Memory' ? await isMountPoint(directory) : await exists(directory)) return true;
+  // A reboot empties a tmpfs, a person may remove the directory: then it is made anew.
+  await rm(metadataDirectory, { recursive: true, force: true });
+  return false;
+}
+
+/** A volume's own directory: open to the pod's users, below parents that only root enters. */
+export async function ensureDirectory(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
+  const { mode } = await stat(directory);
+  if ((mode & 0o777) !== EMPTY_DIR_MODE) await chmod(directory, EMPTY_DIR_MODE);
+}
+
+async function exists(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined); // whatever the reason, it is not usable as it is
+  return found !== undefined;
+}

@@ -1,0 +1,187 @@
+// ConfigMaps and Secrets the node's pods refer to: one watch per object by name, which is all that node authorisation
+// allows, shared by the pods and given up with the last of them.
+import type { ApiClient } from '../api/client.ts';
+import type { KubeObject } from '../api/objects.ts';
+import { configMapsPath, secretsPath } from '../api/paths.ts';
+import { watchObjects } from '../api/watch.ts';
+import { settledOrAborted, waitAborted } from '../lib/abort.ts';
+import type { Logger } from '../lib/logger.ts';
+import { TaskGroup } from '../lib/task-group.ts';
+
+export type ObjectKind = 'configmaps' | 'secrets';
+
+/** What is kept of a ConfigMap or Secret. */
+export interface StoredObject extends KubeObject {
+  /** Text of a ConfigMap, base64 of a Secret. */
+  readonly data?: Readonly<Record<string, string>>;
+  /** Base64; ConfigMaps only. */
+  readonly binaryData?: Readonly<Record<string, string>>;
+  readonly immutable?: boolean;
+  /** Secrets only, e.g. `kubernetes.io/dockerconfigjson`. */
+  readonly type?: string;
+}
+
+export type ObjectLookup =
+  | { readonly kind: 'present'; readonly object: StoredObject }
+  | { readonly kind: 'absent' }
+  /** Not listed yet: the first answer of the API server is still to come. */
+  | { readonly kind: 'unknown' };
+
+interface Entry {
+  readonly kind: ObjectKind;
+  readonly namespace: string;
+  readonly name: string;
+  readonly podUIDs: Set<string>;
+  readonly abort: AbortController;
+  readonly known: PromiseWithResolvers<void>;
+  lookup: ObjectLookup;
+}
+
+const PATH = { configmaps: configMapsPath, secrets: secretsPath };
+const UNKNOWN: ObjectLookup = { kind: 'unknown' };
+const ABSENT: ObjectLookup = { kind: 'absent' };
+
+export class ObjectStore {
+  readonly #client: ApiClient;
+  readonly #logger: Logger;
+  readonly #entries = new Map<string, Entry>();
+  readonly #callbacks = new Set<(podUID: string) => void>();
+  #tasks: TaskGroup | undefined;
+
+  constructor({ client, logger }: { client: ApiClient; logger: Logger }) {
+    this.#client = client;
+    this.#logger = logger;
+  }
+
+  /** Runs the watches until the signal aborts; those acquired before start now. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#tasks = new TaskGroup({ signal });
+    this.#tasks.run(waitAborted);
+    for (const entry of this.#entries.values()) this.#start(entry);
+    await this.#tasks.join();
+  }
+
+  /** Called with each pod whose object became known, changed or went; it only wakes. */
+  onChange(callback: (podUID: string) => void): void {
+    this.#callbacks.add(callback);
+  }
+
+  /** Keeps the object watched for this pod; idempotent. */
+  acquire(podUID: string, kind: ObjectKind, namespace: string, name: string): void {
+    const key = keyOf(kind, namespace, name);
+    const present = this.#entries.get(key);
+    if (present) {
+      present.podUIDs.add(podUID);
+      return;
+    }
+    const entry: Entry = {
+      kind,
+      namespace,
+      name,
+      podUIDs: new Set([podUID]),
+      abort: new AbortController(),
+      known: Promise.withResolvers(),
+      lookup: UNKNOWN,
+    };
+    this.#entries.set(key, entry);
+    this.#start(entry);
+  }
+
+  /** Gives up everything the pod acquired. */
+  release(podUID: string): void {
+    for (const [key, entry] of this.#entries) {
+      if (!entry.podUIDs.delete(podUID) || entry.podUIDs.size > 0) continue;
+      this.#entries.delete(key);
+      entry.abort.abort();
+      entry.known.resolve();
+    }
+  }
+
+  /** The object as last seen; `unknown` also for one that nobody acquired. */
+  get(kind: ObjectKind, namespace: string, name: string): ObjectLookup {
+    return this.#entries.get(keyOf(kind, namespace, name))?.lookup ?? UNKNOWN;
+  }
+
+  /** Resolves when the object is present or absent, released, or on abort; the caller looks with `get`. */
+  async waitKnown(
+    kind: ObjectKind,
+    namespace: string,
+    name: string,
+    { signal }: { signal: AbortSignal },
+  ): Promise<void> {
+    const entry = this.#entries.get(keyOf(kind, namespace, name));
+    if (!entry || entry.lookup.kind !== 'unknown') return;
+    await settledOrAborted(entry.known.promise, signal);
+  }
+
+  #start(entry: Entry): void {
+    this.#tasks?.run(signal => this.#watch(entry, AbortSignal.any([signal, entry.abort.signal])));
+  }
+
+  async #watch(entry: Entry, signal: AbortSignal): Promise<void> {
+    const { kind, namespace, name } = entry;
+    const logger = this.#logger.child({ object: `${kind}/${namespace}/${name}` });
+    const query = { fieldSelector: `metadata.name=${name}` };
+    try {
+      for await (const event of watchObjects<StoredObject>(this.#client, {
+        path: PATH[kind](namespace),
+        query,
+        signal,
+        logger,
+      })) {
+        this.#set(entry, lookupOf(event, name));
+        // An immutable object cannot change: the copy serves until the last pod is gone.
+        if (entry.lookup.kind === 'present' && entry.lookup.object.immutable) return;
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  #set(entry: Entry, lookup: ObjectLookup): void {
+    const before = entry.lookup;
+    entry.lookup = lookup;
+    entry.known.resolve();
+    if (isSame(before, lookup)) return;
+    for (const podUID of entry.podUIDs) for (const callback of this.#callbacks) callback(podUID);
+  }
+}
+
+type ObjectEvent =
+  | { readonly kind: 'synced'; readonly objects: readonly StoredObject[] }
+  | { readonly kind: 'upserted'; readonly object: StoredObject }
+  | { readonly kind: 'deleted' };
+
+function lookupOf(event: ObjectEvent, name: string): ObjectLookup {
+  if (event.kind === 'deleted') return ABSENT;
+  const object =
+    event.kind === 'upserted' ? event.object : event.objects.find(listed => listed.metadata.name === name);
+  return object ? { kind: 'present', object: trim(object) } : ABSENT;
+}
+
+// Labels, annotations and managed fields would double what a node keeps of them.
+function trim({ metadata, data, binaryData, immutable, type }: StoredObject): StoredObject {
+  const { name, namespace, uid, resourceVersion } = metadata;
+  return {
+    metadata: {
+      name,
+      ...(namespace !== undefined && { namespace }),
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+    },
+    ...(data && { data }),
+    ...(binaryData && { binaryData }),
+    ...(immutable !== undefined && { immutable }),
+    ...(type !== undefined && { type }),
+  };
+}
+
+function isSame(a: ObjectLookup, b: ObjectLookup): boolean {
+  if (a.kind !== 'present' || b.kind !== 'present') return a.kind === b.kind;
+  const [before, after] = [a.object.metadata, b.object.metadata];
+  return before.uid === after.uid && before.resourceVersion === after.resourceVersion;
+}
+
+function keyOf(kind: ObjectKind, namespace: string, name: string): string {
+  return `${kind}/${namespace}/${name}`;
+}

@@ -1,0 +1,38 @@
+// The kubelet's directory layout below its root directory.
+import { join } from 'node:path';
+
+/** Directory names of the volume plugins, `/` written as `~`. */
+export const PLUGIN_DIRECTORY = {
+  configMap: 'kubernetes.io~configmap',
+  secret: 'kubernetes.io~secret',
+  projected: 'kubernetes.io~projected',
+  downwardAPI: 'kubernetes.io~downward-api',
+  emptyDir: 'kubernetes.io~empty-dir',
+} as const;
+
+export type DirectoryKind = keyof typeof PLUGIN_DIRECTORY;
+
+export const DIRECTORY_MODE = 0o750;
+
+export function podDirectory(rootDir: string, podUID: string): string {
+  return join(rootDir, 'pods', podUID);
+}
+
+export function volumeDirectory(
+  rootDir: string,
+  podUID: string,
+  kind: DirectoryKind,
+  volume: string,
+): string {
+  return join(podDirectory(rootDir, podUID), 'volumes', PLUGIN_DIRECTORY[kind], volume);
+}
+
+/** Where the kubelet keeps facts about one volume, e.g. emptyDir's `ready` marker. */
+export function metadataDirectory(
+  rootDir: string,
+  podUID: string,
+  kind: DirectoryKind,
+  volume: string,
+): string {
+  return join(podDirectory(rootDir, podUID), 'plugins', PLUGIN_DIRECTORY[kind], volume);
+}

@@ -1,0 +1,85 @@
+// What a pod's volumes refer to; pure.
+import type { Container, Pod, PodSpec, Volume } from '../api/objects.ts';
+import type { ObjectKind } from './object-store.ts';
+import { parseVolumeSource, type ServiceAccountTokenSource, type VolumeSource } from './volume-source.ts';
+
+/** Regular, init and ephemeral containers. */
+export function podContainers(spec: PodSpec): Container[] {
+  return [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])];
+}
+
+/** The volumes that some container mounts or maps; the others are never set up. */
+export function usedVolumes({ spec }: Pod): Volume[] {
+  const names = new Set(
+    podContainers(spec).flatMap(container => [
+      ...(container.volumeMounts ?? []).map(mount => mount.name),
+      ...(container.volumeDevices ?? []).map(device => device.name),
+    ]),
+  );
+  return (spec.volumes ?? []).filter(volume => names.has(volume.name));
+}
+
+export interface ObjectName {
+  readonly kind: ObjectKind;
+  readonly name: string;
+}
+
+/** The ConfigMaps and Secrets the pod's used volumes are made of. */
+export function referencedObjects(pod: Pod): ObjectName[] {
+  return usedVolumes(pod).flatMap(volume => objectsOf(parseVolumeSource(volume)));
+}
+
+/** The ConfigMaps and Secrets one volume is made of. */
+export function objectsOf(volume: VolumeSource): ObjectName[] {
+  switch (volume.kind) {
+    case 'configMap':
+      return [{ kind: 'configmaps', name: volume.source.name }];
+    case 'secret':
+      return [{ kind: 'secrets', name: volume.source.secretName }];
+    case 'projected':
+      return (volume.source.sources ?? []).flatMap(({ configMap, secret }) => [
+        ...(configMap ? [{ kind: 'configmaps' as const, name: configMap.name }] : []),
+        ...(secret ? [{ kind: 'secrets' as const, name: secret.name }] : []),
+      ]);
+    default:
+      return [];
+  }
+}
+
+/** The service account tokens one volume holds. */
+export function tokensOf(volume: VolumeSource): ServiceAccountTokenSource[] {
+  if (volume.kind !== 'projected') return [];
+  return (volume.source.sources ?? []).flatMap(source => source.serviceAccountToken ?? []);
+}
+
+/**
+ * Directories inside a volume that other volumes are mounted on: a read-only volume must have them beforehand.
+ * Only the uppermost of each nest, relative to the volume's root.
+ */
+export function nestedMountPoints(volumeName: string, spec: PodSpec): string[] {
+  const found = new Set<string>();
+  for (const container of podContainers(spec)) {
+    const mounts = (container.volumeMounts ?? []).map(mount => ({
+      ...mount,
+      path: cleanAbsolute(mount.mountPath),
+    }));
+    for (const own of mounts.filter(
+      mount => mount.name === volumeName && !mount.subPath && !mount.subPathExpr,
+    )) {
+      const below = mounts.map(mount => mount.path).filter(path => path.startsWith(`${own.path}/`));
+      const uppermost = below.filter(path => !below.some(other => path.startsWith(`${other}/`)));
+      for (const path of uppermost) found.add(path.slice(own.path.length + 1));
+    }
+  }
+  return [...found];
+}
+
+// A mount path is relative to the container's root whether it says so or not; `..` cannot leave it.
+function cleanAbsolute(path: string): string {
+  const elements: string[] = [];
+  for (const element of path.split('/')) {
+    if (element === '..') elements.pop();
+    else if (element !== '' && element !== '.') elements.push(element);
+  }
+  return `/${elements.join('/')}`;
+}

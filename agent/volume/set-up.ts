@@ -1,0 +1,218 @@
+// One volume of a pod: what it needs from the API server, then the set-up of its kind.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Pod, Volume } from '../api/objects.ts';
+import type { Clock } from '../lib/clock.ts';
+import { buildPodResources } from '../resources/pod-resources.ts';
+import { wholeValue } from '../resources/quantity.ts';
+import { buildContent, type ContentInputs } from './build-content.ts';
+import type { Allocatable } from './build-downward-api.ts';
+import { type ContentVolumeRequest, ensureContentVolume, hasPublishedContent } from './content-volume.ts';
+import { buildTmpfsSize, ensureEmptyDir } from './empty-dir.ts';
+import { ensureHostPath } from './host-path.ts';
+import type { ObjectStore } from './object-store.ts';
+import { digestOf, joinProblems, type Payload } from './payload.ts';
+import { type DirectoryKind, metadataDirectory, volumeDirectory } from './pod-directories.ts';
+import { nestedMountPoints, objectsOf, tokensOf } from './pod-references.ts';
+import type { TokenRequest, TokenStore } from './token-store.ts';
+import {
+  type ContentVolume,
+  type EmptyDirSource,
+  type HostPathSource,
+  parseVolumeSource,
+  type ServiceAccountTokenSource,
+} from './volume-source.ts';
+
+/** What volumes need to know about the node. */
+export interface NodeFacts {
+  /** Node allocatable as it stands now; empty before it is known. */
+  allocatable(): Allocatable;
+}
+
+export interface PreparedVolume {
+  /** What the runtime mounts. */
+  readonly hostPath: string;
+  /** The volume itself is read-only, whatever the container's mount says. */
+  readonly isReadOnly: boolean;
+  readonly needsSELinuxRelabel: boolean;
+}
+
+export type VolumeOutcome =
+  /** `digest` of the content written, where there is content. */
+  | { readonly kind: 'ready'; readonly volume: PreparedVolume; readonly digest?: string }
+  | { readonly kind: 'failed'; readonly problem: string };
+
+export type UpdateOutcome =
+  | { readonly kind: 'unchanged' }
+  | { readonly kind: 'updated'; readonly digest: string }
+  | { readonly kind: 'failed'; readonly problem: string };
+
+// As long as the kubelet waits for its caches; the pod's worker goes on with other work after that.
+const INPUT_WAIT_MS = 1000;
+const DEFAULT_TOKEN_SECONDS = 3600; // core/v1 default of expirationSeconds
+
+export interface SetUpDeps {
+  readonly rootDir: string;
+  readonly clock: Clock;
+  readonly node: NodeFacts;
+  readonly objects: ObjectStore;
+  readonly tokens: TokenStore;
+}
+
+export class VolumeSetUp {
+  readonly #deps: SetUpDeps;
+
+  constructor(deps: SetUpDeps) {
+    this.#deps = deps;
+  }
+
+  /** Sets one volume up; idempotent. */
+  async ensureVolume(pod: Pod, volume: Volume, { signal }: { signal: AbortSignal }): Promise<VolumeOutcome> {
+    const parsed = parseVolumeSource(volume);
+    switch (parsed.kind) {
+      case 'emptyDir':
+        return await this.#ensureEmptyDir(pod, volume.name, parsed.source);
+      case 'hostPath':
+        return await ensureHostPathVolume(parsed.source);
+      case 'unsupported':
+        return { kind: 'failed', problem: `volume kind ${parsed.field} is not supported by this node` };
+      default:
+        return await this.#ensureContent(pod, volume.name, parsed, signal);
+    }
+  }
+
+  /** Brings a volume's files in line with what it is made of; `digest` is that of the content written last. */
+  async updateVolume(pod: Pod, volume: Volume, digest: string | undefined): Promise<UpdateOutcome> {
+    const parsed = parseVolumeSource(volume);
+    if (!isContentVolume(parsed)) return { kind: 'unchanged' };
+    const outcome = buildContent(parsed, pod, this.#inputs(pod));
+    if (outcome.kind === 'failed') return { kind: 'failed', problem: joinProblems(outcome.problems) };
+    const newDigest = digestOf(outcome.payload);
+    if (newDigest === digest) return { kind: 'unchanged' };
+    await this.#write(pod, volume.name, parsed.kind, outcome.payload);
+    return { kind: 'updated', digest: newDigest };
+  }
+
+  async #ensureEmptyDir(pod: Pod, name: string, source: EmptyDirSource): Promise<VolumeOutcome> {
+    const directory = this.#directory(pod, 'emptyDir', name);
+    const outcome = await ensureEmptyDir({
+      directory,
+      metadataDirectory: metadataDirectory(this.#deps.rootDir, pod.metadata.uid ?? '', 'emptyDir', name),
+      source,
+      sizeBytes: this.#tmpfsSize(pod, wholeValue(source.sizeLimit)),
+      fsGroup: pod.spec.securityContext?.fsGroup,
+    });
+    if (outcome.kind === 'failed') return outcome;
+    return { kind: 'ready', volume: { hostPath: directory, isReadOnly: false, needsSELinuxRelabel: true } };
+  }
+
+  async #ensureContent(
+    pod: Pod,
+    name: string,
+    volume: ContentVolume,
+    signal: AbortSignal,
+  ): Promise<VolumeOutcome> {
+    const directory = this.#directory(pod, volume.kind, name);
+    const prepared = { hostPath: directory, isReadOnly: true, needsSELinuxRelabel: true };
+    const [wasPublished] = await Promise.all([
+      hasPublishedContent(directory),
+      this.#waitForInputs(pod, volume, directory, signal),
+    ]);
+    // No await between this look and a failed outcome: a change that comes later finds the pod waiting.
+    const outcome = buildContent(volume, pod, this.#inputs(pod));
+    if (outcome.kind === 'built') {
+      await this.#write(pod, name, volume.kind, outcome.payload);
+      return { kind: 'ready', volume: prepared, digest: digestOf(outcome.payload) };
+    }
+    // Set up before, by this process or an earlier one: the pod goes on with the last content, so that its containers
+    // restart while the API server is away.
+    if (wasPublished) return { kind: 'ready', volume: prepared };
+    return { kind: 'failed', problem: joinProblems(outcome.problems) };
+  }
+
+  async #waitForInputs(
+    pod: Pod,
+    volume: ContentVolume,
+    directory: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { objects, tokens } = this.#deps;
+    const bounded = { signal: AbortSignal.any([signal, AbortSignal.timeout(INPUT_WAIT_MS)]) };
+    const waits = objectsOf(volume).map(({ kind, name }) =>
+      objects.waitKnown(kind, pod.metadata.namespace ?? '', name, bounded),
+    );
+    for (const source of tokensOf(volume)) {
+      const request = tokenRequest(pod, source);
+      if (!tokens.has(request)) tokens.acquire(request, await readPublished(directory, source.path));
+      waits.push(tokens.waitArrived(request, bounded));
+    }
+    await Promise.all(waits);
+    signal.throwIfAborted();
+  }
+
+  #inputs(pod: Pod): ContentInputs {
+    const { objects, tokens, node } = this.#deps;
+    return {
+      object: (kind, name) => objects.get(kind, pod.metadata.namespace ?? '', name),
+      token: source => tokens.get(tokenRequest(pod, source)),
+      allocatable: node.allocatable(),
+    };
+  }
+
+  #write(
+    pod: Pod,
+    name: string,
+    kind: ContentVolume['kind'],
+    payload: Payload,
+  ): Promise<'written' | 'unchanged'> {
+    const request: ContentVolumeRequest = {
+      directory: this.#directory(pod, kind, name),
+      payload,
+      isInMemory: kind !== 'configMap',
+      sizeBytes: this.#tmpfsSize(pod, 0),
+      nestedMountPoints: nestedMountPoints(name, pod.spec),
+      fsGroup: pod.spec.securityContext?.fsGroup,
+      nowMs: this.#deps.clock.nowMs(),
+    };
+    return ensureContentVolume(request);
+  }
+
+  #directory(pod: Pod, kind: DirectoryKind, name: string): string {
+    return volumeDirectory(this.#deps.rootDir, pod.metadata.uid ?? '', kind, name);
+  }
+
+  #tmpfsSize(pod: Pod, sizeLimitBytes: number): number | undefined {
+    const { limits, isMemoryLimitedEverywhere } = buildPodResources(pod.spec);
+    return buildTmpfsSize([
+      wholeValue(this.#deps.node.allocatable()['memory']),
+      isMemoryLimitedEverywhere ? limits.memoryBytes : 0,
+      sizeLimitBytes,
+    ]);
+  }
+}
+
+function isContentVolume(parsed: ReturnType<typeof parseVolumeSource>): parsed is ContentVolume {
+  return ['configMap', 'secret', 'downwardAPI', 'projected'].includes(parsed.kind);
+}
+
+async function ensureHostPathVolume(source: HostPathSource): Promise<VolumeOutcome> {
+  const outcome = await ensureHostPath(source);
+  if (outcome.kind === 'failed') return outcome;
+  return { kind: 'ready', volume: { hostPath: source.path, isReadOnly: false, needsSELinuxRelabel: false } };
+}
+
+function tokenRequest(pod: Pod, source: ServiceAccountTokenSource): TokenRequest {
+  return {
+    podUID: pod.metadata.uid ?? '',
+    podName: pod.metadata.name,
+    namespace: pod.metadata.namespace ?? '',
+    serviceAccountName: pod.spec.serviceAccountName ?? 'default',
+    audience: source.audience ?? '',
+    expirationSeconds: source.expirationSeconds ?? DEFAULT_TOKEN_SECONDS,
+  };
+}
+
+async function readPublished(directory: string, path: string): Promise<string | undefined> {
+  // Missing at a pod's first start; unreadable in whatever way means a new one is fetched.
+  return await readFile(join(directory, '..data', path), 'utf8').catch(() => undefined);
+}

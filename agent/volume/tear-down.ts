@@ -1,0 +1,132 @@
+// Removes a pod's volumes from what lies on disk, without any memory of their set-up: unmount first, then remove, never
+// stepping into a mount. Every step is idempotent, so a killed teardown is finished by the next one.
+import type { Dirent } from 'node:fs';
+import { readdir, rmdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { mapHostError, systemErrorCode } from '../host/errors.ts';
+import { listMounts } from '../host/mount-info.ts';
+import { ensureUnmounted, isMountPoint } from '../host/mounts.ts';
+import { UnavailableError } from '../lib/errors.ts';
+import { PLUGIN_DIRECTORY, podDirectory } from './pod-directories.ts';
+
+// Volumes whose content is ours or the pod's own: it goes with the pod. Everything else keeps what it holds.
+const OWNED_PLUGINS: ReadonlySet<string> = new Set(Object.values(PLUGIN_DIRECTORY));
+const CONCURRENT_REMOVALS = 16;
+
+/** Throws an UnavailableError naming what is busy or would lose foreign data; the rest is removed nevertheless. */
+export async function tearDownVolumes(
+  rootDir: string,
+  podUID: string,
+  { signal }: { signal: AbortSignal },
+): Promise<void> {
+  const podDir = podDirectory(rootDir, podUID);
+  const problems: unknown[] = [];
+  for (const step of [removeMarkers, removeSubPaths, removeVolumes]) {
+    signal.throwIfAborted();
+    await step(podDir, problems);
+  }
+  if (problems.length > 0) throw mapHostError(problems[0]);
+}
+
+// First, so that a volume that is half gone is never taken for a ready one.
+async function removeMarkers(podDir: string, problems: unknown[]): Promise<void> {
+  const plugins = join(podDir, 'plugins');
+  await collect(problems, () => removeTree(join(plugins, PLUGIN_DIRECTORY.emptyDir)));
+  await collect(problems, () => removeEmpty(plugins));
+}
+
+// Bind mounts inside a volume go before the volume.
+async function removeSubPaths(podDir: string, problems: unknown[]): Promise<void> {
+  const subPaths = join(podDir, 'volume-subpaths');
+  await unmountBelow(subPaths, problems);
+  await collect(problems, () => removeMountTargets(subPaths));
+}
+
+async function removeVolumes(podDir: string, problems: unknown[]): Promise<void> {
+  const volumes = join(podDir, 'volumes');
+  await unmountBelow(volumes, problems);
+  for (const plugin of await list(volumes)) {
+    const pluginDir = join(volumes, plugin.name);
+    const remove = OWNED_PLUGINS.has(plugin.name) ? removeTree : removeEmpty;
+    for (const volume of await list(pluginDir))
+      await collect(problems, () => remove(join(pluginDir, volume.name)));
+    if (problems.length === 0) await collect(problems, () => removeEmpty(pluginDir));
+  }
+  if (problems.length === 0) await collect(problems, () => removeEmpty(volumes));
+}
+
+async function unmountBelow(directory: string, problems: unknown[]): Promise<void> {
+  const targets = (await listMounts())
+    .map(({ target }) => target)
+    .filter(target => target === directory || target.startsWith(`${directory}/`));
+  // A child comes after its parent in mountinfo.
+  for (const target of new Set(targets.toReversed())) await collect(problems, () => ensureUnmounted(target));
+}
+
+/** Removes a directory with its content; a mount anywhere below stops it before anything of that mount is touched. */
+async function removeTree(directory: string): Promise<void> {
+  if (await isMountPoint(directory)) throw stillMounted(directory);
+  const entries = await list(directory);
+  for (let start = 0; start < entries.length; start += CONCURRENT_REMOVALS) {
+    const batch = entries.slice(start, start + CONCURRENT_REMOVALS);
+    await Promise.all(batch.map(entry => removeEntry(join(directory, entry.name), entry)));
+  }
+  await removeEmpty(directory);
+}
+
+async function removeEntry(path: string, entry: Dirent): Promise<void> {
+  if (entry.isDirectory()) await removeTree(path);
+  else await ignoreMissing(unlink(path));
+}
+
+/** volume-subpaths/<volume>/<container>/<index>: empty directories and empty files, nothing else. */
+async function removeMountTargets(directory: string): Promise<void> {
+  for (const entry of await list(directory)) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) await removeMountTargets(path);
+    else if (await isMountPoint(path)) throw stillMounted(path);
+    else await ignoreMissing(unlink(path));
+  }
+  await removeEmpty(directory);
+}
+
+async function removeEmpty(directory: string): Promise<void> {
+  try {
+    await ignoreMissing(rmdir(directory));
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOTEMPTY') throw error;
+    throw new UnavailableError(`${directory} still holds data and is left alone`, {
+      code: 'ENOTEMPTY',
+      cause: error,
+    });
+  }
+}
+
+function stillMounted(path: string): UnavailableError {
+  return new UnavailableError(`${path} is still mounted`, { code: 'EBUSY' });
+}
+
+async function list(directory: string): Promise<Dirent[]> {
+  try {
+    return await readdir(directory, { withFileTypes: true });
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function ignoreMissing(removal: Promise<void>): Promise<void> {
+  try {
+    await removal;
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+async function collect(problems: unknown[], work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    problems.push(error);
+  }
+}

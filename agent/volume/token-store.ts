@@ -1,0 +1,236 @@
+// Service account tokens of the node's pods by TokenRequest (authentication.k8s.io/v1), each bound to its pod, kept in
+// memory and refreshed long before they end. While the API server is away the old token stays.
+import type { ApiClient } from '../api/client.ts';
+import { serviceAccountTokenPath } from '../api/paths.ts';
+import { settledOrAborted, waitAborted } from '../lib/abort.ts';
+import { Backoff } from '../lib/backoff.ts';
+import type { Clock } from '../lib/clock.ts';
+import { errorMessage } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { sleep } from '../lib/sleep.ts';
+import { TaskGroup } from '../lib/task-group.ts';
+
+export interface TokenRequest {
+  readonly podUID: string;
+  readonly podName: string;
+  readonly namespace: string;
+  readonly serviceAccountName: string;
+  /** Empty: the API server's own. */
+  readonly audience: string;
+  readonly expirationSeconds: number;
+}
+
+export type TokenLookup =
+  | { readonly kind: 'present'; readonly token: string }
+  /** None, or none that is still good; `problem` says why. */
+  | { readonly kind: 'missing'; readonly problem: string };
+
+export interface StoredToken {
+  readonly token: string;
+  readonly expiresAtMs: number;
+}
+
+interface Entry {
+  readonly request: TokenRequest;
+  readonly abort: AbortController;
+  current: StoredToken | undefined;
+  problem: string;
+  /** Settled with the first token. */
+  readonly arrived: PromiseWithResolvers<void>;
+}
+
+const MAX_AGE_MS = 24 * 3_600_000; // as the kubelet: a long-lived token is still renewed daily
+const REFRESH_AT_SHARE = 0.8;
+const MAX_JITTER_MS = 10_000;
+// A pod seen a moment before the API server's authoriser sees it is refused once or twice.
+const RETRY = { initialMs: 50, maxMs: 30_000, jitter: 0.3 };
+const REQUEST_TIMEOUT_MS = 10_000;
+// Timers stand still while the machine sleeps: look at the clock now and then.
+const MAX_SLEEP_MS = 60_000;
+
+export class TokenStore {
+  readonly #client: ApiClient;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #entries = new Map<string, Entry>();
+  readonly #callbacks = new Set<(podUID: string) => void>();
+  #tasks: TaskGroup | undefined;
+
+  constructor({ client, clock, logger }: { client: ApiClient; clock: Clock; logger: Logger }) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  /** Fetches and refreshes until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#tasks = new TaskGroup({ signal });
+    this.#tasks.run(waitAborted);
+    for (const entry of this.#entries.values()) this.#start(entry);
+    await this.#tasks.join();
+  }
+
+  /** Called with the pod whose token arrived or was renewed; it only wakes. */
+  onChange(callback: (podUID: string) => void): void {
+    this.#callbacks.add(callback);
+  }
+
+  /** Keeps a token for the pod from now on; `published` is the one its volume holds from before a restart. */
+  acquire(request: TokenRequest, published?: string): void {
+    const key = keyOf(request);
+    if (this.#entries.has(key)) return;
+    const entry: Entry = {
+      request,
+      abort: new AbortController(),
+      current: published === undefined ? undefined : parsePublishedToken(published, request),
+      problem: 'timed out waiting for the condition',
+      arrived: Promise.withResolvers(),
+    };
+    if (entry.current) entry.arrived.resolve();
+    this.#entries.set(key, entry);
+    this.#start(entry);
+  }
+
+  /** Drops the pod's tokens. */
+  release(podUID: string): void {
+    for (const [key, entry] of this.#entries) {
+      if (entry.request.podUID !== podUID) continue;
+      this.#entries.delete(key);
+      entry.abort.abort();
+      entry.arrived.resolve();
+    }
+  }
+
+  has(request: TokenRequest): boolean {
+    return this.#entries.has(keyOf(request));
+  }
+
+  get(request: TokenRequest): TokenLookup {
+    const entry = this.#entries.get(keyOf(request));
+    const current = entry?.current;
+    if (current && current.expiresAtMs > this.#clock.nowMs())
+      return { kind: 'present', token: current.token };
+    const prefix = current ? 'token expired and refresh failed' : 'failed to fetch token';
+    return { kind: 'missing', problem: `${prefix}: ${entry?.problem ?? 'not requested'}` };
+  }
+
+  /** Resolves when the first token is there, on release or on abort; the caller looks with `get`. */
+  async waitArrived(request: TokenRequest, { signal }: { signal: AbortSignal }): Promise<void> {
+    const entry = this.#entries.get(keyOf(request));
+    if (entry && !entry.current) await settledOrAborted(entry.arrived.promise, signal);
+  }
+
+  #start(entry: Entry): void {
+    this.#tasks?.run(signal => this.#keepFresh(entry, AbortSignal.any([signal, entry.abort.signal])));
+  }
+
+  async #keepFresh(entry: Entry, signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff(RETRY);
+    let dueAtMs = entry.current ? this.#dueAtMs(entry, entry.current) : 0;
+    while (!signal.aborted) {
+      const delayMs = dueAtMs - this.#clock.nowMs();
+      if (delayMs > 0) {
+        await sleep(Math.min(delayMs, MAX_SLEEP_MS), { signal });
+        continue;
+      }
+      const fetched = await this.#fetch(entry, signal);
+      if (fetched) {
+        backoff.reset();
+        dueAtMs = this.#dueAtMs(entry, fetched);
+      } else dueAtMs = this.#clock.nowMs() + backoff.nextMs();
+    }
+  }
+
+  async #fetch(entry: Entry, signal: AbortSignal): Promise<StoredToken | undefined> {
+    try {
+      const token = await requestToken(this.#client, entry.request, signal);
+      entry.current = token;
+      entry.arrived.resolve();
+      for (const callback of this.#callbacks) callback(entry.request.podUID);
+      return token;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      entry.problem = errorMessage(error);
+      const { podUID, namespace, podName, serviceAccountName } = entry.request;
+      this.#logger.warn(
+        { podUID, pod: `${namespace}/${podName}`, serviceAccount: serviceAccountName, err: error },
+        'fetching a service account token failed',
+      );
+      return undefined;
+    }
+  }
+
+  #dueAtMs({ request }: Entry, { expiresAtMs }: StoredToken): number {
+    return refreshAtMs(expiresAtMs, request.expirationSeconds) - Math.random() * MAX_JITTER_MS;
+  }
+}
+
+/** When a token is renewed: at 80 % of its life, or after a day; before jitter. */
+export function refreshAtMs(expiresAtMs: number, expirationSeconds: number): number {
+  const lifeMs = expirationSeconds * 1000;
+  const issuedAtMs = expiresAtMs - lifeMs;
+  return issuedAtMs + Math.min(lifeMs * REFRESH_AT_SHARE, MAX_AGE_MS);
+}
+
+async function requestToken(
+  client: ApiClient,
+  request: TokenRequest,
+  signal: AbortSignal,
+): Promise<StoredToken> {
+  const { namespace, serviceAccountName, podName, podUID, audience, expirationSeconds } = request;
+  const body = {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    spec: {
+      audiences: audience === '' ? [] : [audience],
+      expirationSeconds,
+      boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: podName, uid: podUID },
+    },
+  };
+  const answer = await client.create<{ status?: { token?: string; expirationTimestamp?: string } }>(
+    serviceAccountTokenPath(namespace, serviceAccountName),
+    body,
+    { signal, timeoutMs: REQUEST_TIMEOUT_MS },
+  );
+  const { token, expirationTimestamp } = answer.status ?? {};
+  const expiresAtMs = Date.parse(expirationTimestamp ?? '');
+  if (!token || Number.isNaN(expiresAtMs)) throw new Error('the API server answered without a token');
+  return { token, expiresAtMs };
+}
+
+/**
+ * The token a volume holds, as if just fetched; undefined when it is not this request's. Its own `exp` may lie a year
+ * ahead (extended tokens), so the life asked for counts from `iat`.
+ */
+export function parsePublishedToken(text: string, request: TokenRequest): StoredToken | undefined {
+  const claims = parseClaims(text);
+  if (!claims) return undefined;
+  const { iat, aud, 'kubernetes.io': bound } = claims;
+  const audiences = Array.isArray(aud) ? aud : [aud];
+  if (typeof iat !== 'number' || bound?.pod?.uid !== request.podUID) return undefined;
+  if (request.audience !== '' && !audiences.includes(request.audience)) return undefined;
+  return { token: text, expiresAtMs: (iat + request.expirationSeconds) * 1000 };
+}
+
+interface Claims {
+  readonly iat?: unknown;
+  readonly aud?: unknown;
+  readonly 'kubernetes.io'?: { readonly pod?: { readonly uid?: unknown } };
+}
+
+function parseClaims(token: string): Claims | undefined {
+  const [, payload] = token.split('.');
+  if (payload === undefined) return undefined;
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
+    // Every field of Claims is checked before use.
+    return typeof claims === 'object' && claims !== null ? (claims as Claims) : undefined;
+  } catch {
+    return undefined; // cut short or foreign: fetch a new one
+  }
+}
+
+function keyOf(request: TokenRequest): string {
+  const { podUID, namespace, serviceAccountName, audience, expirationSeconds } = request;
+  return JSON.stringify([podUID, namespace, serviceAccountName, audience, expirationSeconds]);
+}

@@ -1,0 +1,244 @@
+// Sets volumes up for pods and keeps their content current. All work on one pod's volumes is serial; what a volume is
+// made of is read again each time, so a wake-up never says what changed.
+import type { ApiClient } from '../api/client.ts';
+import type { Pod, Volume } from '../api/objects.ts';
+import type { Clock } from '../lib/clock.ts';
+import { errorMessage } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { Semaphore } from '../lib/semaphore.ts';
+import { sleep } from '../lib/sleep.ts';
+import { TaskGroup } from '../lib/task-group.ts';
+import { Wakeup } from '../lib/wakeup.ts';
+import { ObjectStore } from './object-store.ts';
+import { referencedObjects, usedVolumes } from './pod-references.ts';
+import { type NodeFacts, type PreparedVolume, type VolumeOutcome, VolumeSetUp } from './set-up.ts';
+import { tearDownVolumes } from './tear-down.ts';
+import { TokenStore } from './token-store.ts';
+
+export type { NodeFacts, PreparedVolume } from './set-up.ts';
+
+export type VolumesOutcome =
+  /** By the pod's volume name. */
+  | { readonly kind: 'ready'; readonly volumes: ReadonlyMap<string, PreparedVolume> }
+  | { readonly kind: 'waiting'; readonly failures: readonly VolumeFailure[] };
+
+export interface VolumeFailure {
+  readonly volume: string;
+  /** As it stands behind `MountVolume.SetUp failed for volume "<volume>" : `. */
+  readonly message: string;
+}
+
+export interface VolumeManagerOptions {
+  readonly client: ApiClient;
+  /** The kubelet's root directory, `/var/lib/kubelet`. */
+  readonly rootDir: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly node: NodeFacts;
+}
+
+interface Prepared {
+  readonly volume: PreparedVolume;
+  /** Of the content written last. */
+  readonly digest: string | undefined;
+}
+
+interface PodVolumes {
+  pod: Pod;
+  /** One at a time: set-up, update and teardown of a pod's volumes never overlap. */
+  readonly serial: Semaphore;
+  readonly prepared: Map<string, Prepared>;
+  isWaiting: boolean;
+}
+
+// Several objects of one pod often change together (kubectl apply -k); one write for all of them.
+const COALESCE_MS = 20;
+const CONCURRENT_UPDATES = 8;
+
+export class VolumeManager {
+  /** ConfigMaps and Secrets by name; shared with whoever builds environments or pulls images. */
+  readonly objects: ObjectStore;
+  readonly #tokens: TokenStore;
+  readonly #setUp: VolumeSetUp;
+  readonly #rootDir: string;
+  readonly #logger: Logger;
+  readonly #pods = new Map<string, PodVolumes>();
+  readonly #callbacks = new Set<(podUID: string) => void>();
+  readonly #dirtyPodUIDs = new Set<string>();
+  readonly #wakeup = new Wakeup();
+  readonly #updates = new Semaphore(CONCURRENT_UPDATES);
+
+  constructor({ client, rootDir, logger, clock, node }: VolumeManagerOptions) {
+    this.objects = new ObjectStore({ client, logger });
+    this.#tokens = new TokenStore({ client, clock, logger });
+    this.#setUp = new VolumeSetUp({ rootDir, clock, node, objects: this.objects, tokens: this.#tokens });
+    this.#rootDir = rootDir;
+    this.#logger = logger;
+    this.objects.onChange(podUID => this.#markDirty(podUID));
+    this.#tokens.onChange(podUID => this.#markDirty(podUID));
+  }
+
+  /** Called with each pod that waited for a volume and may now have it; it only wakes. */
+  onChange(callback: (podUID: string) => void): void {
+    this.#callbacks.add(callback);
+  }
+
+  /** Watches, refreshes tokens and updates files until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const tasks = new TaskGroup({ signal });
+    tasks.run(inner => this.objects.run(inner));
+    tasks.run(inner => this.#tokens.run(inner));
+    tasks.run(inner => this.#runUpdates(inner, tasks));
+    await tasks.join();
+  }
+
+  /**
+   * Sets up every volume some container of the pod uses; idempotent. Objects the API server has not told about yet
+   * are waited for about a second, then the outcome is `waiting` and `onChange` tells when to come again.
+   */
+  async ensureVolumes(pod: Pod, { signal }: { signal: AbortSignal }): Promise<VolumesOutcome> {
+    const podUID = pod.metadata.uid ?? '';
+    const entry = this.#entryOf(podUID, pod);
+    for (const { kind, name } of referencedObjects(pod)) {
+      this.objects.acquire(podUID, kind, pod.metadata.namespace ?? '', name);
+    }
+    return await entry.serial.run(() => this.#ensureAll(entry, signal), { signal, priority: 0 });
+  }
+
+  /** The pod's labels or annotations may have changed: its downwardAPI files follow. */
+  updatePod(pod: Pod): void {
+    const podUID = pod.metadata.uid ?? '';
+    const entry = this.#pods.get(podUID);
+    if (!entry) return;
+    const isChanged = entry.pod.metadata.resourceVersion !== pod.metadata.resourceVersion;
+    entry.pod = pod;
+    if (isChanged) this.#markDirty(podUID);
+  }
+
+  /**
+   * Unmounts and removes what the pod's volumes left on the node; idempotent, and works from the directory alone, so
+   * also for a pod this process never knew. A busy mount is an UnavailableError that names it.
+   */
+  async teardownVolumes(podUID: string, { signal }: { signal: AbortSignal }): Promise<void> {
+    const entry = this.#pods.get(podUID);
+    this.#pods.delete(podUID);
+    this.#dirtyPodUIDs.delete(podUID);
+    this.#tokens.release(podUID);
+    const tearDown = (): Promise<void> => tearDownVolumes(this.#rootDir, podUID, { signal });
+    await (entry ? entry.serial.run(tearDown, { signal, priority: 0 }) : tearDown());
+  }
+
+  /** The pod is over: gives up the objects and tokens kept for it. */
+  release(podUID: string): void {
+    this.#pods.delete(podUID);
+    this.#dirtyPodUIDs.delete(podUID);
+    this.objects.release(podUID);
+    this.#tokens.release(podUID);
+  }
+
+  #entryOf(podUID: string, pod: Pod): PodVolumes {
+    const known = this.#pods.get(podUID);
+    if (known) {
+      known.pod = pod;
+      return known;
+    }
+    const entry = { pod, serial: new Semaphore(1), prepared: new Map<string, Prepared>(), isWaiting: false };
+    this.#pods.set(podUID, entry);
+    return entry;
+  }
+
+  async #ensureAll(entry: PodVolumes, signal: AbortSignal): Promise<VolumesOutcome> {
+    const { pod, prepared } = entry;
+    entry.isWaiting = false;
+    const missing = usedVolumes(pod).filter(volume => !prepared.has(volume.name));
+    const results = await Promise.all(missing.map(volume => this.#ensureOne(entry, volume, signal)));
+    signal.throwIfAborted();
+    const failures = results.filter(result => result !== undefined);
+    if (failures.length > 0) return { kind: 'waiting', failures };
+    const volumes = Array.from(prepared, ([name, { volume }]): [string, PreparedVolume] => [name, volume]);
+    return { kind: 'ready', volumes: new Map(volumes) };
+  }
+
+  async #ensureOne(
+    entry: PodVolumes,
+    volume: Volume,
+    signal: AbortSignal,
+  ): Promise<VolumeFailure | undefined> {
+    const outcome = await this.#attempt(entry.pod, volume, signal);
+    if (outcome.kind === 'failed') {
+      entry.isWaiting = true; // at once: from here on a change wakes the pod
+      return { volume: volume.name, message: outcome.problem };
+    }
+    entry.prepared.set(volume.name, { volume: outcome.volume, digest: outcome.digest });
+    return undefined;
+  }
+
+  async #attempt(pod: Pod, volume: Volume, signal: AbortSignal): Promise<VolumeOutcome> {
+    try {
+      return await this.#setUp.ensureVolume(pod, volume, { signal });
+    } catch (error) {
+      // One volume's trouble (no space, a busy mount) is that volume's failure, named in the pod's event.
+      return { kind: 'failed', problem: errorMessage(error) };
+    }
+  }
+
+  #markDirty(podUID: string): void {
+    const entry = this.#pods.get(podUID);
+    if (!entry) return;
+    if (entry.isWaiting) for (const callback of this.#callbacks) callback(podUID);
+    this.#dirtyPodUIDs.add(podUID);
+    this.#wakeup.wake();
+  }
+
+  async #runUpdates(signal: AbortSignal, tasks: TaskGroup): Promise<void> {
+    while (!signal.aborted) {
+      if (this.#dirtyPodUIDs.size === 0) await this.#wakeup.wait(Number.POSITIVE_INFINITY, { signal });
+      await sleep(COALESCE_MS, { signal });
+      const podUIDs = [...this.#dirtyPodUIDs];
+      this.#dirtyPodUIDs.clear();
+      // A stuck file system under one pod must not hold the others up.
+      for (const podUID of podUIDs) tasks.run(inner => this.#update(podUID, inner));
+    }
+  }
+
+  async #update(podUID: string, signal: AbortSignal): Promise<void> {
+    const entry = this.#pods.get(podUID);
+    if (!entry) return;
+    await entry.serial.run(
+      () => this.#updates.run(() => this.#updateAll(podUID, entry, signal), { signal, priority: 0 }),
+      { signal, priority: 0 },
+    );
+  }
+
+  async #updateAll(podUID: string, entry: PodVolumes, signal: AbortSignal): Promise<void> {
+    if (this.#pods.get(podUID) !== entry) return; // torn down while this waited
+    const { pod, prepared } = entry;
+    const logger = this.#logger.child({ podUID, pod: `${pod.metadata.namespace}/${pod.metadata.name}` });
+    for (const volume of usedVolumes(pod)) {
+      const known = prepared.get(volume.name);
+      if (!known || signal.aborted) continue;
+      const digest = await this.#updateOne(pod, volume, known.digest, logger);
+      prepared.set(volume.name, { ...known, digest });
+    }
+  }
+
+  async #updateOne(
+    pod: Pod,
+    volume: Volume,
+    digest: string | undefined,
+    logger: Logger,
+  ): Promise<string | undefined> {
+    try {
+      const outcome = await this.#setUp.updateVolume(pod, volume, digest);
+      if (outcome.kind === 'unchanged') return digest;
+      if (outcome.kind === 'updated') {
+        logger.info({ volume: volume.name }, 'volume content updated');
+        return outcome.digest;
+      }
+      logger.warn({ volume: volume.name, reason: outcome.problem }, 'volume keeps its last content');
+    } catch (error) {
+      logger.warn({ volume: volume.name, err: error }, 'updating a volume failed');
+    }
+    return digest;
+  }
+}
