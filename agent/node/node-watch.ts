@@ -1,0 +1,69 @@
+// Our own Node object as the API server has it now, for everybody who needs podCIDRs, labels or allocatable.
+import type { ApiClient } from '../api/client.ts';
+import type { Node } from '../api/objects.ts';
+import { nodesPath } from '../api/paths.ts';
+import { watchObjects } from '../api/watch.ts';
+import type { Logger } from '../lib/logger.ts';
+
+export interface NodeView {
+  /** Undefined before the first look and after the object was deleted. */
+  current(): Node | undefined;
+  /** Calls back after every change; returns what ends it. The callback only wakes somebody. */
+  onChange(callback: () => void): () => void;
+}
+
+export interface NodeWatchDeps {
+  readonly api: ApiClient;
+  readonly nodeName: string;
+  readonly logger: Logger;
+}
+
+export class NodeWatch implements NodeView {
+  readonly #deps: NodeWatchDeps;
+  readonly #callbacks = new Set<() => void>();
+  #node: Node | undefined;
+
+  constructor(deps: NodeWatchDeps) {
+    this.#deps = deps;
+  }
+
+  current(): Node | undefined {
+    return this.#node;
+  }
+
+  onChange(callback: () => void): () => void {
+    this.#callbacks.add(callback);
+    return () => this.#callbacks.delete(callback);
+  }
+
+  /** Takes an answer to one of our own requests, which is often there before the watch tells. */
+  update(node: Node): void {
+    if (this.#node && isOlder(node, this.#node)) return;
+    this.#set(node);
+  }
+
+  async run({ signal }: { signal: AbortSignal }): Promise<void> {
+    const { api, nodeName, logger } = this.#deps;
+    const query = { fieldSelector: `metadata.name=${nodeName}` };
+    for await (const event of watchObjects<Node>(api, { path: nodesPath, query, signal, logger })) {
+      if (event.kind === 'upserted') this.update(event.object);
+      else if (event.kind === 'deleted') this.#set(undefined);
+      // The list is newer than anything we hold, also when the Node is no longer in it.
+      else this.#set(event.objects[0]);
+    }
+  }
+
+  #set(node: Node | undefined): void {
+    this.#node = node;
+    for (const callback of this.#callbacks) callback();
+  }
+}
+
+// resourceVersions of one kind are decimal numbers that grow (official since 1.35). Another object of the same name
+// has another UID and is never older.
+function isOlder(candidate: Node, reference: Node): boolean {
+  const [a, b] = [candidate, reference].map(node => node.metadata.resourceVersion ?? '');
+  if (candidate.metadata.uid !== reference.metadata.uid) return false;
+  if (a === undefined || b === undefined || !/^\d+$/.test(a) || !/^\d+$/.test(b)) return false;
+  return BigInt(a) < BigInt(b);
+}

@@ -1,0 +1,66 @@
+// What of the runtime keeps the node from being Ready, in the kubelet's words with the cause added.
+import { findHungCalls, type InFlightCall } from '../cri/in-flight.ts';
+
+export interface RuntimeCondition {
+  readonly type: string;
+  readonly status: boolean;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface RuntimeFacts {
+  /** The last CRI Status answer; undefined before the first. */
+  readonly conditions: readonly RuntimeCondition[] | undefined;
+  /** Since when Status fails, and why; undefined while it answers. */
+  readonly failure: { readonly sinceMs: number; readonly cause: string } | undefined;
+  readonly inFlight: readonly InFlightCall[];
+}
+
+// A restart of the runtime takes a second or two. Not Ready at once would take the readiness of every pod along
+// (node lifecycle controller), so that much is waited for; the kubelet waits 30 s.
+export const RUNTIME_DOWN_AFTER_MS = 2_000;
+
+// Calls take milliseconds; on a crowded disk seconds. Half the kubelet's runtimeRequestTimeout, so the call is still
+// under way when it is named.
+export const HUNG_CALL_AFTER_MS = 60_000;
+
+const NETWORK_TEXT = 'container runtime network not ready';
+
+/** Problems in the order of the kubelet's Ready message; `describeSubject` makes a pod's name of its UID. */
+export function findRuntimeProblems(
+  facts: RuntimeFacts,
+  nowMs: number,
+  describeSubject: (subject: string) => string,
+): readonly string[] {
+  const { conditions, failure } = facts;
+  if (failure && nowMs - failure.sinceMs >= RUNTIME_DOWN_AFTER_MS) {
+    return [`container runtime is down: ${failure.cause}`];
+  }
+  if (!conditions) return ['container runtime status check may not have completed yet'];
+  return [
+    ...findHungCalls(facts.inFlight, { nowMs, overdueMs: HUNG_CALL_AFTER_MS }).map(({ method, subject }) =>
+      // Without its age: a message that changes every second would be a write every second.
+      [`container runtime call ${method}`, subject && `for ${describeSubject(subject)}`, 'does not return']
+        .filter(part => part !== '')
+        .join(' '),
+    ),
+    ...conditionProblem(conditions, 'RuntimeReady', 'container runtime not ready'),
+    ...conditionProblem(conditions, 'NetworkReady', NETWORK_TEXT),
+  ];
+}
+
+/** Why pods with a network of their own cannot start; undefined when they can or nobody knows. */
+export function findNetworkProblem(facts: RuntimeFacts): string | undefined {
+  return facts.conditions && conditionProblem(facts.conditions, 'NetworkReady', NETWORK_TEXT)[0];
+}
+
+function conditionProblem(
+  conditions: readonly RuntimeCondition[],
+  type: string,
+  text: string,
+): readonly string[] {
+  const condition = conditions.find(candidate => candidate.type === type);
+  if (!condition) return [`${text}: runtime reports no ${type}`];
+  if (condition.status) return [];
+  return [`${text}: ${type}=false reason:${condition.reason} message:${condition.message}`];
+}

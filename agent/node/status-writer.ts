@@ -1,0 +1,100 @@
+// Brings the Node's status to what it should be: at once when something changes, else every few minutes.
+import type { ApiClient } from '../api/client.ts';
+import type { Node, NodeStatus } from '../api/objects.ts';
+import { nodePath, nodeStatusPath } from '../api/paths.ts';
+import { Backoff } from '../lib/backoff.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import { NotFoundError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { Wakeup } from '../lib/wakeup.ts';
+import type { NodeWatch } from './node-watch.ts';
+import { OutageLog } from './outage-log.ts';
+import { planStatusPatch } from './plan-status-patch.ts';
+
+export interface StatusWriterDeps {
+  readonly api: ApiClient;
+  readonly nodeName: string;
+  readonly reportFrequencyMs: number;
+  readonly node: NodeWatch;
+  /** The status the Node should have now, given what it has. */
+  readonly buildStatus: (present: Node) => NodeStatus;
+  /** After a write that the API server took. */
+  readonly onWritten: (before: Node, status: NodeStatus) => void;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+}
+
+const REQUEST_TIMEOUT_MS = 10_000;
+
+export class StatusWriter {
+  readonly #deps: StatusWriterDeps;
+  readonly #clock: Clock;
+  readonly #outage: OutageLog;
+  readonly #wakeup = new Wakeup();
+  readonly #backoff = new Backoff({ initialMs: 200, maxMs: 10_000, jitter: 0.5 });
+  // The first pass always reports: what an earlier run or another agent wrote may be old.
+  #reportAtMs = 0;
+
+  constructor(deps: StatusWriterDeps) {
+    this.#deps = deps;
+    this.#clock = deps.clock ?? systemClock;
+    this.#outage = new OutageLog(deps.logger, 'node status update');
+  }
+
+  /** Something the status is made of may have changed. */
+  wake(): void {
+    this.#wakeup.wake();
+  }
+
+  async run({ signal }: { signal: AbortSignal }): Promise<void> {
+    while (!signal.aborted) {
+      const delayMs = await this.#sync(signal);
+      if (signal.aborted) return;
+      await this.#wakeup.wait(delayMs, { signal });
+    }
+  }
+
+  /** One pass; returns when the next one is due without a wake-up. */
+  async #sync(signal: AbortSignal): Promise<number> {
+    const nowMs = this.#clock.nowMs();
+    const { node, buildStatus, onWritten } = this.#deps;
+    const present = node.current();
+    if (!present) return this.#deps.reportFrequencyMs; // not registered yet, or deleted: the watch wakes us
+    const status = buildStatus(present);
+    const patch = planStatusPatch(present, status, { isReportDue: nowMs >= this.#reportAtMs });
+    if (!patch) return this.#reportAtMs - nowMs;
+    try {
+      const written = await this.#deps.api.patch<Node>(nodeStatusPath(this.#deps.nodeName), patch, {
+        signal,
+        timeoutMs: REQUEST_TIMEOUT_MS,
+        type: 'strategic',
+      });
+      node.update(written);
+      onWritten(present, status);
+      this.#outage.succeeded();
+      this.#backoff.reset();
+      this.#reportAtMs = this.#clock.nowMs() + this.#reportDelayMs();
+      return this.#reportAtMs - this.#clock.nowMs();
+    } catch (error) {
+      if (signal.aborted) return 0;
+      this.#outage.failed(error);
+      if (error instanceof NotFoundError) await this.#lookAgain(signal);
+      return this.#backoff.nextMs();
+    }
+  }
+
+  // Half to one and a half periods, so that the nodes of a cluster do not report together.
+  #reportDelayMs(): number {
+    return this.#deps.reportFrequencyMs * (0.5 + Math.random());
+  }
+
+  // The watch usually tells; this is for a Node that vanished while the watch was away.
+  async #lookAgain(signal: AbortSignal): Promise<void> {
+    try {
+      const options = { signal, timeoutMs: REQUEST_TIMEOUT_MS };
+      this.#deps.node.update(await this.#deps.api.get<Node>(nodePath(this.#deps.nodeName), options));
+    } catch {
+      // Still gone, or the API server is: the failure that brought us here is logged, and we come again.
+    }
+  }
+}
