@@ -2,6 +2,7 @@
 // (an agent restart) costs a fresh back-off curve and a repeated, idempotent volume set-up, nothing more.
 
 import type { ImageOutcome } from '../image/image-outcome.ts';
+import type { PreparedVolume } from '../volume/volume-manager.ts';
 import type { CrashBackoff } from './crash-backoff.ts';
 
 /** Why a container does not run, as it stands in ContainerStateWaiting. */
@@ -35,7 +36,8 @@ export interface PodMemory {
   readonly crashBackoffs: ReadonlyMap<string, CrashBackoff>;
   /** Outcomes of image checks that ran beside the sandbox's creation, used up by the container's start. */
   readonly images: ReadonlyMap<string, ImageOutcome>;
-  readonly areVolumesReady: boolean;
+  /** By volume name; undefined until they were set up in this agent's life. */
+  readonly volumes: ReadonlyMap<string, PreparedVolume> | undefined;
   readonly isTornDown: boolean;
   /** Containers and sandboxes are removed and the directories gone. */
   readonly isRemoved: boolean;
@@ -47,8 +49,41 @@ export const EMPTY_MEMORY: PodMemory = {
   startFailures: new Map(),
   crashBackoffs: new Map(),
   images: new Map(),
-  areVolumesReady: false,
+  volumes: undefined,
   isTornDown: false,
   isRemoved: false,
   termination: undefined,
 };
+
+export interface RetryCurve {
+  readonly initialMs: number;
+  readonly maxMs: number;
+}
+
+/** Counts a pod-wide failure and says when to try again. */
+export function noteStepFailure(
+  memory: PodMemory,
+  step: PodStep,
+  message: string,
+  nowMs: number,
+  { initialMs, maxMs }: RetryCurve,
+): PodMemory {
+  const failures = (memory.stepFailures.get(step)?.failures ?? 0) + 1;
+  const retryAtMs = nowMs + Math.min(maxMs, initialMs * 2 ** (failures - 1));
+  return { ...memory, stepFailures: withEntry(memory.stepFailures, step, { message, retryAtMs, failures }) };
+}
+
+export function clearStepFailure(memory: PodMemory, step: PodStep): PodMemory {
+  if (!memory.stepFailures.has(step)) return memory;
+  return { ...memory, stepFailures: withoutKey(memory.stepFailures, step) };
+}
+
+export function withEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> {
+  return new Map(map).set(key, value);
+}
+
+export function withoutKey<K, V>(map: ReadonlyMap<K, V>, key: K): ReadonlyMap<K, V> {
+  const copy = new Map(map);
+  copy.delete(key);
+  return copy;
+}

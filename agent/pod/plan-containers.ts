@@ -36,15 +36,16 @@ export function planContainers(input: PlanInput, pod: Pod, sandbox: ObservedSand
     if (decision.kind === 'backoff' || decision.kind === 'retryLater') waits.push(decision.untilMs);
     if (decision.kind === 'stop') actions.push(stopAction(pod, container, decision));
   }
-  if (input.memory.areVolumesReady && actions.length === 0) actions.push(...firstStart(decisions));
-  if (actions.length === 0) actions.push(...planRemovals(input.observed, sandbox));
+  if (input.memory.volumes !== undefined && actions.length === 0) actions.push(...firstStart(decisions));
+  if (actions.length === 0) actions.push(...planRemovals(input, sandbox, waits));
   return { actions, recheckAtMs: earliest(waits), waiting, isComplete: false };
 }
 
 // Also for a pod that runs already: the files of a pod adopted after a restart are kept up to date again.
 function planVolumes(input: PlanInput, waits: number[]): PodAction[] {
   const actions: PodAction[] = [];
-  if (!input.memory.areVolumesReady) addStep(input, 'volumes', { kind: 'prepareVolumes' }, actions, waits);
+  if (input.memory.volumes === undefined)
+    addStep(input, 'volumes', { kind: 'prepareVolumes' }, actions, waits);
   return actions;
 }
 
@@ -163,7 +164,15 @@ function isChanged(container: Container, instance: ObservedContainer): boolean {
   return instance.hash !== '' && instance.hash !== buildContainerHash(container);
 }
 
-function planRemovals(observed: ObservedPod, sandbox: ObservedSandbox): PodAction[] {
+function planRemovals(input: PlanInput, sandbox: ObservedSandbox, waits: number[]): PodAction[] {
+  const retryAtMs = input.memory.stepFailures.get('remove')?.retryAtMs ?? 0;
+  const removals = removableRecords(input.observed, sandbox);
+  if (retryAtMs <= input.nowMs) return removals;
+  if (removals.length > 0) waits.push(retryAtMs);
+  return [];
+}
+
+function removableRecords(observed: ObservedPod, sandbox: ObservedSandbox): PodAction[] {
   const seen = new Map<string, number>();
   const actions: PodAction[] = [];
   for (const { name, id, state } of observed.containers) {

@@ -2,6 +2,7 @@
 // runs the actions of one plan together, looks again and plans again, until a plan is empty.
 
 import { isFullyStopped } from '../runtime/observed-pod.ts';
+import type { PodStep } from './memory.ts';
 import { planContainers } from './plan-containers.ts';
 import { planSandbox } from './plan-sandbox.ts';
 import {
@@ -32,7 +33,7 @@ function planSyncing(input: PlanInput): PodPlan {
     case 'complete':
       return { ...NOTHING, isComplete: true };
     case 'clear':
-      return { ...NOTHING, actions: sandbox.actions };
+      return unlessFailing(input, 'stop', sandbox.actions);
     case 'create':
       return planNewSandbox(input, sandbox.action);
     case 'keep':
@@ -44,7 +45,8 @@ function planNewSandbox(input: PlanInput, create: PodAction): PodPlan {
   const actions: PodAction[] = [];
   const waits: number[] = [];
   addStep(input, 'sandbox', create, actions, waits);
-  if (!input.memory.areVolumesReady) addStep(input, 'volumes', { kind: 'prepareVolumes' }, actions, waits);
+  if (input.memory.volumes === undefined)
+    addStep(input, 'volumes', { kind: 'prepareVolumes' }, actions, waits);
   for (const { name } of input.desired?.pod.spec.containers ?? []) {
     const isKnown = input.memory.images.has(name) || input.memory.startFailures.has(name);
     if (!isKnown) actions.push({ kind: 'prepareImage', containerName: name });
@@ -52,9 +54,8 @@ function planNewSandbox(input: PlanInput, create: PodAction): PodPlan {
   return { ...NOTHING, actions, recheckAtMs: earliest(waits) };
 }
 
-function planTerminating({ observed, memory, nowMs }: PlanInput): PodPlan {
-  const retryAtMs = memory.stepFailures.get('stop')?.retryAtMs ?? 0;
-  if (retryAtMs > nowMs) return { ...NOTHING, recheckAtMs: retryAtMs };
+function planTerminating(input: PlanInput): PodPlan {
+  const { observed, memory } = input;
   const gracePeriodSeconds = memory.termination?.gracePeriodSeconds ?? 1;
   const stops: PodAction[] = observed.containers
     .filter(({ state }) => state === 'running' || state === 'unknown')
@@ -66,8 +67,7 @@ function planTerminating({ observed, memory, nowMs }: PlanInput): PodPlan {
       message: `Stopping container ${name}`,
     }));
   // The network goes only after the last container: a process that shuts down may still want to talk.
-  if (stops.length > 0) return { ...NOTHING, actions: stops };
-  return { ...NOTHING, actions: stopReadySandboxes(observed) };
+  return unlessFailing(input, 'stop', stops.length > 0 ? stops : stopReadySandboxes(observed));
 }
 
 function planTerminated(input: PlanInput): PodPlan {
@@ -79,4 +79,11 @@ function planTerminated(input: PlanInput): PodPlan {
   // Containers and logs of a finished pod stay readable until its object is gone.
   else if (!desired && !memory.isRemoved) addStep(input, 'remove', { kind: 'removePod' }, actions, waits);
   return { ...NOTHING, actions, recheckAtMs: earliest(waits) };
+}
+
+// A step that failed a moment ago waits for its time instead of being hammered.
+function unlessFailing(input: PlanInput, step: PodStep, actions: readonly PodAction[]): PodPlan {
+  const retryAtMs = input.memory.stepFailures.get(step)?.retryAtMs ?? 0;
+  if (retryAtMs > input.nowMs) return { ...NOTHING, recheckAtMs: retryAtMs };
+  return { ...NOTHING, actions };
 }

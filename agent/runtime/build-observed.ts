@@ -1,6 +1,12 @@
 // CRI lists and statuses -> ObservedPod. Pure.
 
-import type { Container, ContainerStatus, PodSandbox, PodSandboxStatus } from '../../cri-proto/runtime.v1.ts';
+import type {
+  Container,
+  ContainerState,
+  ContainerStatus,
+  PodSandbox,
+  PodSandboxStatus,
+} from '../../cri-proto/runtime.v1.ts';
 import { nanosecondsToMs } from '../cri/timestamps.ts';
 import type {
   ObservedContainer,

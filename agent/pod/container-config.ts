@@ -1,0 +1,172 @@
+// CRI ContainerConfig of one container (kuberuntime_container.go generateContainerConfig).
+
+import type {
+  ContainerConfig,
+  LinuxContainerResourcesInput,
+  MountInput,
+} from '../../cri-proto/runtime.v1.ts';
+import type { Container, Pod } from '../api/objects.ts';
+import type { ImageUser } from '../image/image-outcome.ts';
+import { buildContainerCpuAndMemory, CPU_PERIOD_US, oomScoreAdj } from '../resources/linux-resources.ts';
+import type { PreparedVolume } from '../volume/volume-manager.ts';
+import { expandVariables } from './expansion.ts';
+import {
+  buildContainerHash,
+  CONTAINER_HASH_ANNOTATION,
+  CONTAINER_NAME_LABEL,
+  CONTAINER_PORTS_ANNOTATION,
+  POD_DELETION_GRACE_ANNOTATION,
+  POD_NAME_LABEL,
+  POD_NAMESPACE_LABEL,
+  POD_TERMINATION_GRACE_ANNOTATION,
+  POD_UID_LABEL,
+  podNamespace,
+  podUID,
+  RESTART_COUNT_ANNOTATION,
+  TERMINATION_MESSAGE_PATH_ANNOTATION,
+  TERMINATION_MESSAGE_POLICY_ANNOTATION,
+} from './naming.ts';
+import type { PodContext } from './pod-context.ts';
+import { buildContainerSecurity } from './security-context.ts';
+
+export interface ContainerInput {
+  readonly pod: Pod;
+  readonly container: Container;
+  readonly attempt: number;
+  readonly imageRef: string;
+  readonly imageUser: ImageUser;
+  readonly variables: ReadonlyMap<string, string>;
+  readonly volumes: ReadonlyMap<string, PreparedVolume>;
+  readonly hostsFile: string | undefined;
+  readonly terminationMessageFile: string;
+  readonly context: PodContext;
+}
+
+export type ContainerConfigOutcome =
+  | { readonly kind: 'ok'; readonly config: ContainerConfig }
+  /** Becomes the waiting reason CreateContainerConfigError. */
+  | { readonly kind: 'refused'; readonly message: string };
+
+export function buildContainerConfig(input: ContainerInput): ContainerConfigOutcome {
+  const { pod, container, attempt, variables, context } = input;
+  const security = buildContainerSecurity(pod, container, input.imageUser, context);
+  if (security.kind === 'refused') return security;
+  const mounts = buildMounts(input);
+  if (mounts.kind === 'refused') return mounts;
+  const expand = (text: string): string => expandVariables(text, name => variables.get(name));
+  return {
+    kind: 'ok',
+    config: {
+      metadata: { name: container.name, attempt },
+      image: { image: input.imageRef, userSpecifiedImage: container.image },
+      command: (container.command ?? []).map(expand),
+      args: (container.args ?? []).map(expand),
+      workingDir: container.workingDir ?? '',
+      envs: [...variables].map(([key, value]) => ({ key, value: Buffer.from(value) })),
+      mounts: mounts.mounts,
+      labels: {
+        [POD_NAME_LABEL]: pod.metadata.name,
+        [POD_NAMESPACE_LABEL]: podNamespace(pod),
+        [POD_UID_LABEL]: podUID(pod),
+        [CONTAINER_NAME_LABEL]: container.name,
+      },
+      annotations: buildAnnotations(pod, container, attempt),
+      logPath: `${container.name}/${attempt}.log`,
+      stdin: container.stdin === true,
+      stdinOnce: container.stdinOnce === true,
+      tty: container.tty === true,
+      linux: { resources: buildResources(input), securityContext: security.context },
+    },
+  };
+}
+
+function buildAnnotations(pod: Pod, container: Container, attempt: number): Record<string, string> {
+  const { deletionGracePeriodSeconds } = pod.metadata;
+  const { terminationGracePeriodSeconds } = pod.spec;
+  return {
+    [CONTAINER_HASH_ANNOTATION]: buildContainerHash(container),
+    [RESTART_COUNT_ANNOTATION]: String(attempt),
+    [TERMINATION_MESSAGE_PATH_ANNOTATION]: messagePath(container),
+    [TERMINATION_MESSAGE_POLICY_ANNOTATION]: container.terminationMessagePolicy ?? 'File',
+    ...(deletionGracePeriodSeconds === undefined
+      ? {}
+      : { [POD_DELETION_GRACE_ANNOTATION]: String(deletionGracePeriodSeconds) }),
+    ...(terminationGracePeriodSeconds === undefined
+      ? {}
+      : { [POD_TERMINATION_GRACE_ANNOTATION]: String(terminationGracePeriodSeconds) }),
+    ...(container.ports?.length ? { [CONTAINER_PORTS_ANNOTATION]: JSON.stringify(container.ports) } : {}),
+  };
+}
+
+function messagePath(container: Container): string {
+  return container.terminationMessagePath || '/dev/termination-log'; // the API's default, for static pods
+}
+
+function buildResources({ pod, container, context }: ContainerInput): LinuxContainerResourcesInput {
+  const { cpuShares, cpuQuotaUs, memoryLimitBytes } = buildContainerCpuAndMemory(container);
+  return {
+    cpuShares,
+    cpuPeriod: CPU_PERIOD_US,
+    ...(context.isCpuLimited ? { cpuQuota: cpuQuotaUs } : {}),
+    memoryLimitInBytes: memoryLimitBytes,
+    oomScoreAdj: oomScoreAdj(pod.spec, container, context.nodeMemoryBytes),
+    ...(context.cgroupVersion === 2 ? { unified: { 'memory.oom.group': '1' } } : {}),
+  };
+}
+
+type Mounts =
+  | { readonly kind: 'ok'; readonly mounts: readonly MountInput[] }
+  | { readonly kind: 'refused'; readonly message: string };
+
+const PROPAGATION = {
+  HostToContainer: 'PROPAGATION_HOST_TO_CONTAINER',
+  Bidirectional: 'PROPAGATION_BIDIRECTIONAL',
+} as const;
+
+function buildMounts(input: ContainerInput): Mounts {
+  const { container, volumes, variables } = input;
+  const mounts: MountInput[] = [];
+  for (const mount of container.volumeMounts ?? []) {
+    const volume = volumes.get(mount.name);
+    if (!volume) {
+      return {
+        kind: 'refused',
+        message: `cannot find volume "${mount.name}" to mount into container "${container.name}"`,
+      };
+    }
+    if (mount.subPath || mount.subPathExpr) {
+      return {
+        kind: 'refused',
+        message: `subPath of volumeMount "${mount.name}" in container "${container.name}" is not supported yet`,
+      };
+    }
+    const propagation = PROPAGATION[mount.mountPropagation as keyof typeof PROPAGATION];
+    mounts.push({
+      containerPath: absolutePath(expandVariables(mount.mountPath, name => variables.get(name))),
+      hostPath: volume.hostPath,
+      readonly: mount.readOnly === true || volume.isReadOnly,
+      selinuxRelabel: volume.needsSELinuxRelabel,
+      propagation: propagation ?? 'PROPAGATION_PRIVATE',
+    });
+  }
+  const own = ownMounts(input, mounts);
+  return { kind: 'ok', mounts: [...mounts, ...own] };
+}
+
+function ownMounts(
+  { hostsFile, container, terminationMessageFile }: ContainerInput,
+  mounts: readonly MountInput[],
+): MountInput[] {
+  const own: MountInput[] = [];
+  const isHostsTaken = mounts.some(mount => mount.containerPath === '/etc/hosts');
+  if (hostsFile !== undefined && !isHostsTaken) {
+    own.push({ containerPath: '/etc/hosts', hostPath: hostsFile, selinuxRelabel: true });
+  }
+  own.push({ containerPath: messagePath(container), hostPath: terminationMessageFile, selinuxRelabel: true });
+  return own;
+}
+
+// Relative mount paths are taken from the root (kubelet_pods.go makeMounts).
+function absolutePath(path: string): string {
+  return path.startsWith('/') ? path : `/${path}`;
+}

@@ -1,0 +1,124 @@
+// A container's environment (kubelet_pods.go makeEnvironmentVariables): later names win, `$(VAR)` sees what was
+// declared before.
+
+import type { Container, EnvVar, Pod } from '../api/objects.ts';
+import { type Allocatable, buildObjectField, buildResourceField } from '../volume/build-downward-api.ts';
+import { expandVariables } from './expansion.ts';
+import { podNamespace } from './naming.ts';
+
+export interface EnvironmentSources {
+  readonly nodeIPs: readonly string[];
+  readonly podIPs: readonly string[];
+  readonly allocatable: Allocatable;
+  /** ConfigMap and Secret values by name, with text already decoded; undefined when the object is not there. */
+  readonly configMap: (name: string) => Readonly<Record<string, string>> | undefined;
+  readonly secret: (name: string) => Readonly<Record<string, string>> | undefined;
+}
+
+export type Environment =
+  | { readonly kind: 'ok'; readonly variables: ReadonlyMap<string, string> }
+  | { readonly kind: 'failed'; readonly message: string };
+
+type Value =
+  | { readonly kind: 'value'; readonly value: string }
+  | { readonly kind: 'omitted' }
+  | { readonly kind: 'failed'; readonly message: string };
+
+export function buildEnvironment(pod: Pod, container: Container, sources: EnvironmentSources): Environment {
+  const variables = new Map<string, string>();
+  for (const source of container.envFrom ?? []) {
+    const failure = addAll(variables, source, sources);
+    if (failure) return { kind: 'failed', message: failure };
+  }
+  for (const variable of container.env ?? []) {
+    const value = valueOf(pod, container, variable, variables, sources);
+    if (value.kind === 'failed') return value;
+    if (value.kind === 'value') variables.set(variable.name, value.value);
+  }
+  return { kind: 'ok', variables };
+}
+
+function addAll(
+  variables: Map<string, string>,
+  source: NonNullable<Container['envFrom']>[number],
+  sources: EnvironmentSources,
+): string | undefined {
+  const reference = source.configMapRef ?? source.secretRef;
+  const name = reference?.name ?? '';
+  const values = source.configMapRef ? sources.configMap(name) : sources.secret(name);
+  if (!values) {
+    if (reference?.optional) return undefined;
+    return `${source.configMapRef ? 'configmap' : 'secret'} "${name}" not found`;
+  }
+  for (const [key, value] of Object.entries(values)) variables.set(`${source.prefix ?? ''}${key}`, value);
+  return undefined;
+}
+
+function valueOf(
+  pod: Pod,
+  container: Container,
+  variable: EnvVar,
+  known: ReadonlyMap<string, string>,
+  sources: EnvironmentSources,
+): Value {
+  const { valueFrom } = variable;
+  if (!valueFrom) {
+    return { kind: 'value', value: expandVariables(variable.value ?? '', name => known.get(name)) };
+  }
+  if (valueFrom.fieldRef) return fieldValue(pod, valueFrom.fieldRef.fieldPath, sources);
+  if (valueFrom.resourceFieldRef) {
+    const { containerName, resource, divisor } = valueFrom.resourceFieldRef;
+    const target = containerName
+      ? pod.spec.containers.find(candidate => candidate.name === containerName)
+      : container;
+    const ref = { resource, ...(divisor === undefined ? {} : { divisor }) };
+    return fromOutcome(buildResourceField(ref, pod, sources.allocatable, target));
+  }
+  if (valueFrom.configMapKeyRef) {
+    return keyValue('ConfigMap', valueFrom.configMapKeyRef, sources.configMap, pod);
+  }
+  if (valueFrom.secretKeyRef) return keyValue('Secret', valueFrom.secretKeyRef, sources.secret, pod);
+  return { kind: 'failed', message: `environment variable ${variable.name} has an unknown source` };
+}
+
+function fieldValue(pod: Pod, fieldPath: string, { nodeIPs, podIPs }: EnvironmentSources): Value {
+  switch (fieldPath) {
+    case 'spec.nodeName':
+    case 'spec.host':
+      return { kind: 'value', value: pod.spec.nodeName ?? '' };
+    case 'spec.serviceAccountName':
+      return { kind: 'value', value: pod.spec.serviceAccountName ?? '' };
+    case 'status.hostIP':
+      return { kind: 'value', value: nodeIPs[0] ?? '' };
+    case 'status.hostIPs':
+      return { kind: 'value', value: nodeIPs.join(',') };
+    case 'status.podIP':
+      return { kind: 'value', value: podIPs[0] ?? '' };
+    case 'status.podIPs':
+      return { kind: 'value', value: podIPs.join(',') };
+    default:
+      return fromOutcome(buildObjectField(fieldPath, pod));
+  }
+}
+
+function fromOutcome(outcome: { kind: 'value'; value: string } | { kind: 'failed'; problem: string }): Value {
+  return outcome.kind === 'value' ? outcome : { kind: 'failed', message: outcome.problem };
+}
+
+function keyValue(
+  kind: 'ConfigMap' | 'Secret',
+  reference: { readonly name?: string; readonly key: string; readonly optional?: boolean },
+  lookUp: (name: string) => Readonly<Record<string, string>> | undefined,
+  pod: Pod,
+): Value {
+  const name = reference.name ?? '';
+  const values = lookUp(name);
+  const value = values?.[reference.key];
+  if (value !== undefined) return { kind: 'value', value };
+  if (reference.optional) return { kind: 'omitted' };
+  if (!values) return { kind: 'failed', message: `${kind.toLowerCase()} "${name}" not found` };
+  return {
+    kind: 'failed',
+    message: `couldn't find key ${reference.key} in ${kind} ${podNamespace(pod)}/${name}`,
+  };
+}

@@ -1,0 +1,19 @@
+import type { Allocatable } from '../volume/build-downward-api.ts';
+import type { DnsConfig } from './dns-config.ts';
+
+/** What the node contributes to a pod's configuration; re-read for each start. */
+export interface PodContext {
+  readonly rootDir: string;
+  readonly podLogsDir: string;
+  readonly clusterDNS: readonly string[];
+  readonly clusterDomain: string;
+  readonly hostDns: DnsConfig;
+  readonly nodeIPs: readonly string[];
+  readonly nodeMemoryBytes: number;
+  readonly allocatable: Allocatable;
+  /** Path of the pod's cgroup, as CRI LinuxPodSandboxConfig.cgroup_parent takes it. */
+  readonly cgroupParent: string;
+  readonly cgroupVersion: 1 | 2;
+  readonly isSeccompDefault: boolean;
+  readonly isCpuLimited: boolean;
+}

@@ -1,0 +1,37 @@
+import type { EventRecorder } from '../api/events.ts';
+import type { ObjectReference, Pod } from '../api/objects.ts';
+import type { ContainerEvents } from '../image/image-manager.ts';
+import { podNamespace, podUID } from './naming.ts';
+
+/** Events about one pod and its containers, as `kubectl describe pod` shows them. */
+export class PodEvents {
+  readonly #recorder: EventRecorder;
+
+  constructor(recorder: EventRecorder) {
+    this.#recorder = recorder;
+  }
+
+  pod(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    this.#recorder.event(referenceOf(pod), type, reason, message);
+  }
+
+  container(pod: Pod, containerName: string): ContainerEvents {
+    const reference = { ...referenceOf(pod), fieldPath: fieldPathOf(pod, containerName) };
+    return (type, reason, message) => this.#recorder.event(reference, type, reason, message);
+  }
+}
+
+function referenceOf(pod: Pod): ObjectReference {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    namespace: podNamespace(pod),
+    name: pod.metadata.name,
+    uid: podUID(pod),
+  };
+}
+
+function fieldPathOf(pod: Pod, containerName: string): string {
+  const isInit = pod.spec.initContainers?.some(({ name }) => name === containerName) ?? false;
+  return `spec.${isInit ? 'initContainers' : 'containers'}{${containerName}}`;
+}

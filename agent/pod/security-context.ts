@@ -1,0 +1,138 @@
+// Kubernetes security contexts -> CRI (pkg/securitycontext, kuberuntime security_context_linux.go).
+
+import type {
+  LinuxContainerSecurityContext,
+  LinuxSandboxSecurityContext,
+  NamespaceOptionInput,
+  SecurityProfile,
+} from '../../cri-proto/runtime.v1.ts';
+import type { Container, Pod, PodSpec, SeccompProfile } from '../api/objects.ts';
+import type { ImageUser } from '../image/image-outcome.ts';
+import { formatPod } from './naming.ts';
+
+const MASKED_PATHS = [
+  '/proc/asound',
+  '/proc/acpi',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/sys/firmware',
+  '/sys/devices/virtual/powercap',
+];
+const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+
+export function buildNamespaceOptions(spec: PodSpec): NamespaceOptionInput {
+  return {
+    network: spec.hostNetwork ? 'NODE' : 'POD',
+    ipc: spec.hostIPC ? 'NODE' : 'POD',
+    pid: spec.hostPID ? 'NODE' : spec.shareProcessNamespace ? 'POD' : 'CONTAINER',
+    usernsOptions: { mode: 'NODE' },
+  };
+}
+
+export function buildSandboxSecurityContext(spec: PodSpec): LinuxSandboxSecurityContext {
+  const { runAsUser, runAsGroup } = spec.securityContext ?? {};
+  const everyContainer = [...spec.containers, ...(spec.initContainers ?? [])];
+  return {
+    namespaceOptions: buildNamespaceOptions(spec),
+    privileged: everyContainer.some(container => container.securityContext?.privileged === true),
+    seccomp: { profileType: 'RuntimeDefault' },
+    ...(runAsUser === undefined ? {} : { runAsUser: { value: runAsUser } }),
+    ...(runAsGroup === undefined || runAsUser === undefined ? {} : { runAsGroup: { value: runAsGroup } }),
+    supplementalGroups: supplementalGroups(spec),
+  };
+}
+
+function supplementalGroups(spec: PodSpec): readonly number[] {
+  const { fsGroup, supplementalGroups: groups = [] } = spec.securityContext ?? {};
+  return fsGroup === undefined ? groups : [fsGroup, ...groups];
+}
+
+export type ContainerSecurity =
+  | { readonly kind: 'ok'; readonly context: LinuxContainerSecurityContext }
+  | { readonly kind: 'refused'; readonly message: string };
+
+export function buildContainerSecurity(
+  pod: Pod,
+  container: Container,
+  imageUser: ImageUser,
+  node: { readonly rootDir: string; readonly isSeccompDefault: boolean },
+): ContainerSecurity {
+  const refusal = refuseRoot(pod, container, imageUser);
+  if (refusal) return { kind: 'refused', message: refusal };
+  const own = container.securityContext ?? {};
+  const isUnmasked = own.procMount === 'Unmasked';
+  return {
+    kind: 'ok',
+    context: {
+      ...runAs(pod, container, imageUser),
+      namespaceOptions: buildNamespaceOptions(pod.spec),
+      privileged: own.privileged === true,
+      readonlyRootfs: own.readOnlyRootFilesystem === true,
+      noNewPrivs: own.allowPrivilegeEscalation === false,
+      capabilities: {
+        addCapabilities: own.capabilities?.add ?? [],
+        dropCapabilities: own.capabilities?.drop ?? [],
+      },
+      seccomp: seccompProfile(own.seccompProfile ?? pod.spec.securityContext?.seccompProfile, node),
+      supplementalGroups: supplementalGroups(pod.spec),
+      maskedPaths: isUnmasked ? [] : MASKED_PATHS,
+      readonlyPaths: isUnmasked ? [] : READONLY_PATHS,
+    },
+  };
+}
+
+function effectiveUser(pod: Pod, container: Container): number | undefined {
+  return container.securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser;
+}
+
+function runAs(pod: Pod, container: Container, imageUser: ImageUser): LinuxContainerSecurityContext {
+  const user = effectiveUser(pod, container) ?? imageUser.uid;
+  const group = container.securityContext?.runAsGroup ?? pod.spec.securityContext?.runAsGroup;
+  const isNamed = user === undefined && imageUser.username !== '';
+  return {
+    ...(isNamed ? { runAsUsername: imageUser.username } : { runAsUser: { value: user ?? 0 } }),
+    ...(group === undefined ? {} : { runAsGroup: { value: group } }),
+  };
+}
+
+// runAsNonRoot is a promise to check, not a user to choose: the texts are those of the kubelet.
+function refuseRoot(pod: Pod, container: Container, imageUser: ImageUser): string | undefined {
+  const isRequired = container.securityContext?.runAsNonRoot ?? pod.spec.securityContext?.runAsNonRoot;
+  if (isRequired !== true) return undefined;
+  const where = `(pod: "${formatPod(pod)}", container: ${container.name})`;
+  const user = effectiveUser(pod, container);
+  if (user !== undefined) {
+    return user === 0 ? `container's runAsUser breaks non-root policy ${where}` : undefined;
+  }
+  if (imageUser.uid === undefined && imageUser.username !== '') {
+    return `container has runAsNonRoot and image has non-numeric user (${imageUser.username}), cannot verify user is non-root ${where}`;
+  }
+  return (imageUser.uid ?? 0) === 0
+    ? `container has runAsNonRoot and image will run as root ${where}`
+    : undefined;
+}
+
+function seccompProfile(
+  profile: SeccompProfile | undefined,
+  node: { readonly rootDir: string; readonly isSeccompDefault: boolean },
+): SecurityProfile {
+  switch (profile?.type) {
+    case 'RuntimeDefault':
+      return { profileType: 'RuntimeDefault' };
+    case 'Localhost':
+      return {
+        profileType: 'Localhost',
+        localhostRef: `${node.rootDir}/seccomp/${profile.localhostProfile ?? ''}`,
+      };
+    case 'Unconfined':
+      return { profileType: 'Unconfined' };
+    default:
+      return { profileType: node.isSeccompDefault ? 'RuntimeDefault' : 'Unconfined' };
+  }
+}
