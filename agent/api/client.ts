@@ -1,0 +1,310 @@
+import type { Logger } from 'pino';
+import type { Dispatcher } from 'undici';
+import { Deadline } from '../lib/deadline.ts';
+import { DeniedError, errorMessage, UnavailableError } from '../lib/errors.ts';
+import { sleep } from '../lib/sleep.ts';
+import { ConnectionPool, type Freshness } from './connection-pool.ts';
+import { Credentials } from './credentials.ts';
+import { type ApiError, errorFromResponse } from './errors.ts';
+import { type Kubeconfig, readKubeconfig } from './kubeconfig.ts';
+import { readLines } from './lines.ts';
+
+export type PatchType = 'strategic' | 'merge' | 'json' | 'apply';
+
+export interface RequestOptions {
+  readonly signal: AbortSignal;
+  readonly query?: Readonly<Record<string, string>>;
+  /** For everything: waiting for a connection, repeats, the answer. Default 30 s. */
+  readonly timeoutMs?: number;
+}
+
+export interface ConnectOptions {
+  readonly kubeconfigPath: string;
+  readonly logger: Logger;
+  /** `nodelet/<version> (linux/amd64)` */
+  readonly userAgent: string;
+  /** Instead of the kubeconfig's current-context. */
+  readonly context?: string;
+  /** Bounds `connect` alone; the client lives until `close`. */
+  readonly signal: AbortSignal;
+}
+
+interface Traits {
+  readonly contentType?: string;
+  readonly isWatch?: boolean;
+  readonly isRepeatable?: boolean;
+}
+
+interface Request {
+  readonly method: Dispatcher.HttpMethod;
+  readonly path: string;
+  readonly body: string | undefined;
+  readonly contentType: string | undefined;
+  readonly isWatch: boolean;
+  /** The same request sent twice changes nothing more than sent once. */
+  readonly isRepeatable: boolean;
+}
+
+const CONTENT_TYPES: Readonly<Record<PatchType, string>> = {
+  strategic: 'application/strategic-merge-patch+json',
+  merge: 'application/merge-patch+json',
+  json: 'application/json-patch+json',
+  apply: 'application/apply-patch+yaml', // JSON is YAML
+};
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+// A watch has no deadline, but the server answers its headers at once.
+const WATCH_HEADERS_TIMEOUT_MS = 30_000;
+const MAX_ERROR_BODY_CHARACTERS = 64 * 1024;
+const MAX_REPEATS = 5;
+
+/** Requests to one kube-apiserver. Errors are the classes of lib/errors.ts; see api/errors.ts. */
+export class ApiClient {
+  readonly #kubeconfig: Kubeconfig;
+  readonly #credentials: Credentials;
+  readonly #pool: ConnectionPool;
+  readonly #userAgent: string;
+  /** The path of a server URL that has one, as behind a proxy. */
+  readonly #pathPrefix: string;
+  readonly #lifetime = new AbortController();
+  readonly #reload: Promise<void>;
+
+  private constructor(
+    kubeconfig: Kubeconfig,
+    credentials: Credentials,
+    { logger, userAgent }: { logger: Logger; userAgent: string },
+  ) {
+    const { server, isInsecure, tlsServerName } = kubeconfig.cluster;
+    this.#kubeconfig = kubeconfig;
+    this.#credentials = credentials;
+    this.#userAgent = userAgent;
+    this.#pathPrefix = new URL(server).pathname.replace(/\/+$/, '');
+    this.#pool = new ConnectionPool({
+      endpoint: { url: new URL(server), isInsecure, tlsServerName },
+      tls: () => credentials.tls,
+      logger,
+    });
+    const replace = (): void => this.#pool.replaceAll('credentials changed');
+    this.#reload = credentials.runReload(replace, { signal: this.#lifetime.signal });
+  }
+
+  /** Reads the kubeconfig and its files; does not dial. Throws InvalidError with one clear line. */
+  static async connect(options: ConnectOptions): Promise<ApiClient> {
+    const kubeconfig = await readKubeconfig(options.kubeconfigPath, options.context);
+    const credentials = await Credentials.load(kubeconfig, options);
+    return new ApiClient(kubeconfig, credentials, options);
+  }
+
+  get serverUrl(): string {
+    return this.#kubeconfig.cluster.server;
+  }
+
+  get freshness(): Freshness {
+    return this.#pool.freshness;
+  }
+
+  /** How many connections there are: one, but for moments and for very many watches. */
+  get connectionCount(): number {
+    return this.#pool.connectionCount;
+  }
+
+  get<T>(path: string, options: RequestOptions): Promise<T> {
+    return this.#json<T>('GET', path, undefined, options, { isRepeatable: true });
+  }
+
+  create<T>(path: string, body: unknown, options: RequestOptions): Promise<T> {
+    return this.#json<T>('POST', path, body, options, { isRepeatable: false });
+  }
+
+  replace<T>(path: string, body: unknown, options: RequestOptions): Promise<T> {
+    // A repeat of a PUT that arrived is a conflict with ourselves: not worse than the error, and the caller reads again.
+    return this.#json<T>('PUT', path, body, options, { isRepeatable: true });
+  }
+
+  patch<T>(path: string, body: unknown, options: RequestOptions & { readonly type: PatchType }): Promise<T> {
+    const { type } = options;
+    const isRepeatable = type !== 'json'; // JSON patches append to lists
+    return this.#json<T>('PATCH', path, body, options, { isRepeatable, contentType: CONTENT_TYPES[type] });
+  }
+
+  async delete(path: string, body: unknown, options: RequestOptions): Promise<void> {
+    await this.#json('DELETE', path, body, options, { isRepeatable: true });
+  }
+
+  /**
+   * Opens a watch and hands out its lines; waits for a connection as long as the signal allows. Ends when the server
+   * ends it, or after `timeoutMs` when that is given; throws when it fails.
+   */
+  async *watchStream(path: string, options: RequestOptions): AsyncGenerator<string> {
+    const request = this.#request('GET', path, undefined, options, { isWatch: true });
+    using deadline = new Deadline(options);
+    let hasOpened = false;
+    try {
+      const response = await this.#exchange(request, deadline);
+      deadline.disarm();
+      hasOpened = true;
+      if (options.timeoutMs !== undefined) deadline.arm(options.timeoutMs);
+      yield* bodyLines(response);
+    } catch (error) {
+      if (hasOpened && deadline.isExceeded) return;
+      throw this.#explain(error, request, deadline, options);
+    } finally {
+      deadline.cancel(); // also when the reader just stops: the stream must not stay open
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#lifetime.abort();
+    await Promise.all([this.#pool.close(), this.#reload]);
+  }
+
+  async #json<T>(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    body: unknown,
+    options: RequestOptions,
+    traits: Traits,
+  ): Promise<T> {
+    const request = this.#request(method, path, body, options, traits);
+    using deadline = new Deadline(options);
+    deadline.arm(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    try {
+      return await this.#untilAnswered<T>(request, deadline);
+    } catch (error) {
+      throw this.#explain(error, request, deadline, options);
+    }
+  }
+
+  async #untilAnswered<T>(request: Request, deadline: Deadline): Promise<T> {
+    for (let repeats = 0; ; repeats += 1) {
+      try {
+        const response = await this.#exchange(request, deadline);
+        // Taken to be what was asked for; callers read the answers of newer servers with care.
+        return parseBody(await readText(response), request) as T;
+      } catch (error) {
+        const pauseMs = deadline.signal.aborted ? undefined : repeatAfterMs(error, request);
+        if (pauseMs === undefined || repeats >= MAX_REPEATS || pauseMs > deadline.remainingMs) throw error;
+        await sleep(pauseMs, deadline);
+      }
+    }
+  }
+
+  /** One request and its answer below 300; one more when refreshed credentials may mend a 401. */
+  async #exchange(request: Request, deadline: Deadline): Promise<Dispatcher.ResponseData> {
+    const { signal } = deadline;
+    for (let isFirst = true; ; isFirst = false) {
+      const headers = await this.#headers(request, signal);
+      const connection = await this.#pool.acquire({ isWatch: request.isWatch, signal });
+      if (request.isWatch) deadline.arm(WATCH_HEADERS_TIMEOUT_MS);
+      const { method, path, body } = request;
+      const response = await connection.request({ method, path, body, headers, signal });
+      if (response.statusCode < 300) return response;
+      const error = await failureOf(request, response);
+      const isUnauthorized = error instanceof DeniedError && UNAUTHORIZED.has(error.code);
+      if (!isUnauthorized) throw error;
+      if (!isFirst || !(await this.#refreshCredentials(signal))) throw this.#explainUnauthorized(error);
+    }
+  }
+
+  async #headers(request: Request, signal: AbortSignal): Promise<Record<string, string>> {
+    return {
+      ...(await this.#credentials.headers({ signal })),
+      accept: 'application/json',
+      'user-agent': this.#userAgent,
+      ...(request.contentType === undefined ? {} : { 'content-type': request.contentType }),
+    };
+  }
+
+  async #refreshCredentials(signal: AbortSignal): Promise<boolean> {
+    const before = this.#credentials.tlsFingerprint;
+    const hasChanged = await this.#credentials.refresh({ signal });
+    if (this.#credentials.tlsFingerprint !== before) this.#pool.replaceAll('credentials changed');
+    return hasChanged;
+  }
+
+  #explainUnauthorized(error: DeniedError): DeniedError {
+    const why = this.#credentials.explainRejection(Date.now());
+    const message = `API server ${this.serverUrl}: ${error.message}${why ? `: ${why}` : ''}`;
+    return new DeniedError(message, { code: 'Unauthorized', cause: error });
+  }
+
+  #request(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    body: unknown,
+    options: RequestOptions,
+    traits: Traits,
+  ): Request {
+    const query = options.query ? `?${new URLSearchParams(options.query).toString()}` : '';
+    return {
+      method,
+      path: `${this.#pathPrefix}${path}${query}`,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      contentType: body === undefined ? undefined : (traits.contentType ?? 'application/json'),
+      isWatch: traits.isWatch ?? false,
+      isRepeatable: traits.isRepeatable ?? false,
+    };
+  }
+
+  /** What the caller is told: its own abort, our deadline in words, or the error. */
+  #explain(error: unknown, request: Request, deadline: Deadline, { signal }: RequestOptions): unknown {
+    if (signal.aborted) return signal.reason;
+    if (!deadline.isExceeded) return error;
+    const { isConnected, lastError } = this.#pool.freshness;
+    const why = isConnected || !lastError ? '' : ` (${lastError})`;
+    const message = `${request.method} ${request.path}: no answer in time${why}`;
+    return new UnavailableError(message, { code: 'DeadlineExceeded', cause: error });
+  }
+}
+
+const UNAUTHORIZED = new Set(['Unauthorized', 'HTTP401']);
+
+/** How long to wait before the same request may be sent again; undefined when it must not be. */
+function repeatAfterMs(error: unknown, request: Request): number | undefined {
+  if (!(error instanceof UnavailableError)) return undefined;
+  if (error.retryAfterMs !== undefined) return error.retryAfterMs;
+  return error.code === 'ConnectionLost' && request.isRepeatable ? 0 : undefined;
+}
+
+async function failureOf(request: Request, response: Dispatcher.ResponseData): Promise<ApiError> {
+  const body = (await readText(response)).slice(0, MAX_ERROR_BODY_CHARACTERS);
+  const header = response.headers['retry-after'];
+  return errorFromResponse({
+    method: request.method,
+    path: request.path,
+    statusCode: response.statusCode,
+    body,
+    retryAfter: typeof header === 'string' ? header : undefined,
+  });
+}
+
+function parseBody(text: string, { method, path }: Request): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const message = `${method} ${path}: the answer is not JSON (is there a proxy in between?)`;
+    throw new UnavailableError(message, { code: 'BadResponse', cause: error });
+  }
+}
+
+async function* bodyLines({ body }: Dispatcher.ResponseData): AsyncGenerator<string> {
+  try {
+    yield* readLines(body);
+  } catch (error) {
+    if (error instanceof UnavailableError) throw error;
+    throw connectionLost(error);
+  }
+}
+
+async function readText({ body }: Dispatcher.ResponseData): Promise<string> {
+  try {
+    return await body.text();
+  } catch (error) {
+    throw connectionLost(error);
+  }
+}
+
+function connectionLost(error: unknown): UnavailableError {
+  const message = `connection lost: ${errorMessage(error)}`;
+  return new UnavailableError(message, { code: 'ConnectionLost', cause: error });
+}

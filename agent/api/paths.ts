@@ -1,0 +1,63 @@
+const CORE = '/api/v1';
+const LEASES = '/apis/coordination.k8s.io/v1';
+
+export const podsPath = `${CORE}/pods`;
+export const nodesPath = `${CORE}/nodes`;
+export const servicesPath = `${CORE}/services`;
+
+export function podPath(namespace: string, name: string): string {
+  return namespaced(CORE, namespace, 'pods', name);
+}
+
+export function podStatusPath(namespace: string, name: string): string {
+  return `${podPath(namespace, name)}/status`;
+}
+
+export function nodePath(name: string): string {
+  return `${nodesPath}/${encodeURIComponent(name)}`;
+}
+
+export function nodeStatusPath(name: string): string {
+  return `${nodePath(name)}/status`;
+}
+
+export function leasesPath(namespace: string): string {
+  return namespaced(LEASES, namespace, 'leases');
+}
+
+export function leasePath(namespace: string, name: string): string {
+  return namespaced(LEASES, namespace, 'leases', name);
+}
+
+export function eventsPath(namespace: string): string {
+  return namespaced(CORE, namespace, 'events');
+}
+
+export function eventPath(namespace: string, name: string): string {
+  return namespaced(CORE, namespace, 'events', name);
+}
+
+export function configMapPath(namespace: string, name: string): string {
+  return namespaced(CORE, namespace, 'configmaps', name);
+}
+
+export function configMapsPath(namespace: string): string {
+  return namespaced(CORE, namespace, 'configmaps');
+}
+
+export function secretPath(namespace: string, name: string): string {
+  return namespaced(CORE, namespace, 'secrets', name);
+}
+
+export function secretsPath(namespace: string): string {
+  return namespaced(CORE, namespace, 'secrets');
+}
+
+export function serviceAccountTokenPath(namespace: string, serviceAccountName: string): string {
+  return `${namespaced(CORE, namespace, 'serviceaccounts', serviceAccountName)}/token`;
+}
+
+function namespaced(group: string, namespace: string, resource: string, name?: string): string {
+  const collection = `${group}/namespaces/${encodeURIComponent(namespace)}/${resource}`;
+  return name === undefined ? collection : `${collection}/${encodeURIComponent(name)}`;
+}
