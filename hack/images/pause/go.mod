@@ -1,0 +1,3 @@
+module nodelet.invalid/pause
+
+go 1.21

@@ -1,0 +1,3 @@
+module nodelet.invalid/web
+
+go 1.21

@@ -1,0 +1,100 @@
+# Sourced by the commands in hack/: brings a machine with nothing on it to where the pinned Node can run their
+# TypeScript. Quick when everything is there. Sets NODE.
+
+NODE_VERSION=26.10.0
+PACKAGES="busybox-static ca-certificates conntrack containerd containernetworking-plugins curl ethtool iproute2
+  iptables procps runc socat tini util-linux"
+
+checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cache=/var/cache/nodelet
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+say() { printf '[  setup] %s\n' "$*" >&2; }
+
+fail() {
+  printf '%s\n' "$*" >&2
+  exit 1
+}
+
+# quietly TITLE COMMAND...: shows what COMMAND said only when it fails.
+quietly() {
+  local title=$1 log
+  shift
+  say "$title"
+  log=$(mktemp)
+  if ! "$@" >"$log" 2>&1; then
+    tail -n 15 "$log" >&2
+    rm -f "$log"
+    fail "failed: $title. Check the network and the package sources, then run it again."
+  fi
+  rm -f "$log"
+}
+
+require_root() {
+  [ "$(id -u)" = 0 ] || fail "$0 makes namespaces, mounts and cgroups: run it as root, e.g. sudo $0"
+}
+
+is_installed() {
+  [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+install_packages() {
+  local missing=() package
+  for package in "$@"; do is_installed "$package" || missing+=("$package"); done
+  [ ${#missing[@]} = 0 ] && return
+  quietly "package lists" apt-get update
+  # The nodes have a containerd each; the host's own is never to run because of us.
+  local policy=/usr/sbin/policy-rc.d made_policy=
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+    made_policy=$policy
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  fi
+  quietly "Debian packages: ${missing[*]}" \
+    env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}"
+  if [ -n "$made_policy" ]; then
+    rm -f "$made_policy"
+    trap - EXIT
+  fi
+  case " ${missing[*]} " in
+    *" containerd "*) systemctl disable --quiet containerd.service 2>/dev/null || true ;; # no systemd, no service
+  esac
+}
+
+install_node() {
+  local architecture directory=$cache/node-$NODE_VERSION scratch
+  NODE=$directory/bin/node
+  [ -x "$NODE" ] && return
+  case $(uname -m) in
+    x86_64) architecture=x64 ;;
+    aarch64) architecture=arm64 ;;
+    *) fail "no Node for $(uname -m): nodelet runs on x86_64 and aarch64" ;;
+  esac
+  command -v npm >/dev/null || install_packages npm
+  mkdir -p "$cache"
+  scratch=$(mktemp -d "$cache/node.XXXXXX")
+  quietly "Node $NODE_VERSION" npm pack --silent --pack-destination "$scratch" "node-linux-$architecture@$NODE_VERSION"
+  tar -xzf "$scratch"/*.tgz -C "$scratch"
+  chmod 0755 "$scratch/package" "$scratch/package/bin/node"
+  rm -rf "$directory"
+  mv "$scratch/package" "$directory"
+  rm -rf "$scratch"
+}
+
+install_dependencies() {
+  # npm writes this file last.
+  [ "$checkout/node_modules/.package-lock.json" -nt "$checkout/package-lock.json" ] && return
+  command -v npm >/dev/null || install_packages npm
+  quietly "npm packages" npm ci --prefix "$checkout" --no-audit --no-fund
+  touch "$checkout/node_modules/.package-lock.json"
+}
+
+bootstrap() {
+  require_root
+  command -v apt-get >/dev/null || fail "this needs Debian 12 or newer, or a system derived from it"
+  # shellcheck disable=SC2086 # a list of words
+  install_packages $PACKAGES
+  install_node
+  install_dependencies
+}

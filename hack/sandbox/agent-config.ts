@@ -1,0 +1,22 @@
+import { stringify } from 'yaml';
+import { CLUSTER_DNS, CLUSTER_DOMAIN } from './control-plane-flags.ts';
+
+/** The agent's configuration file on a node: the fields of KubeletConfiguration, then those that are nodelet's own. */
+export function buildAgentConfig(node: { readonly name: string; readonly address: string }): string {
+  return stringify({
+    apiVersion: 'kubelet.config.k8s.io/v1beta1',
+    kind: 'KubeletConfiguration',
+    containerRuntimeEndpoint: 'unix:///run/containerd/containerd.sock',
+    cgroupDriver: 'cgroupfs',
+    failCgroupV1: false,
+    clusterDNS: [CLUSTER_DNS],
+    clusterDomain: CLUSTER_DOMAIN,
+    authentication: { x509: { clientCAFile: '/etc/nodelet/ca.crt' } },
+    tlsCertFile: '/etc/nodelet/serving.crt',
+    tlsPrivateKeyFile: '/etc/nodelet/serving.key',
+    // nodelet's own, which the kubelet takes as flags
+    kubeconfig: '/etc/nodelet/kubeconfig',
+    nodeName: node.name,
+    nodeIP: node.address,
+  });
+}

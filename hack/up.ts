@@ -1,0 +1,100 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { runCommand, timedLog } from './sandbox/command.ts';
+import { CHECKOUT } from './sandbox/paths.ts';
+import { createSandbox, type Sandbox } from './sandbox/sandbox.ts';
+import { type Log, step } from './sandbox/step.ts';
+import { waitUntil } from './sandbox/wait.ts';
+
+const NODE_READY_TIMEOUT_MS = 60_000;
+const DEMO = join(CHECKOUT, 'hack', 'demo');
+
+interface UpOptions {
+  readonly name: string;
+  readonly nodes?: number;
+  readonly agent: boolean;
+  readonly demo: boolean;
+}
+
+interface Progress {
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+const command = new Command('hack/up')
+  .description('starts a control plane and nodes on this machine, or repairs and resizes what is there')
+  .option('--name <name>', 'name of the sandbox', 'dev')
+  .option('--nodes <count>', 'number of nodes (default: as many as there are, at least 1)', parseNodeCount)
+  .option('--no-agent', 'leave the nodes without nodelet')
+  .option('--no-demo', 'leave the cluster empty')
+  .action(async (options: UpOptions) => await runCommand(async signal => await up(options, signal)));
+
+await command.parseAsync();
+
+async function up({ name, nodes, agent, demo }: UpOptions, signal: AbortSignal): Promise<void> {
+  const progress = { signal, log: timedLog() };
+  const sandbox = await createSandbox(
+    { name, ...(nodes === undefined ? {} : { nodeCount: nodes }) },
+    progress,
+  );
+  if (agent) await startAgents(sandbox, progress);
+  if (agent && demo) await applyDemo(sandbox, progress);
+  progress.log('up');
+  printNextSteps(sandbox, agent);
+}
+
+async function startAgents(sandbox: Sandbox, { signal, log }: Progress): Promise<void> {
+  for (const node of sandbox.nodes) {
+    const { logPath } = node.agent;
+    const advice = `read ${logPath}; \`sudo ./hack/node ${node.name}\` gives a shell on the node.`;
+    await step(`${node.name}: nodelet`, { log, logPath, advice }, async () => {
+      await node.agent.ensureStarted({ signal });
+      await waitUntil(
+        `${node.name} to be Ready`,
+        async () => {
+          if (!(await node.agent.isRunning())) throw new Error('nodelet has ended');
+          const condition = '{.status.conditions[?(@.type=="Ready")].status}';
+          const { stdout } = await sandbox.tryKubectl(
+            ['get', 'node', node.name, '-o', `jsonpath=${condition}`],
+            { signal },
+          );
+          return stdout === 'True';
+        },
+        { signal, timeoutMs: NODE_READY_TIMEOUT_MS },
+      );
+    });
+  }
+  await sandbox.routePods({ signal });
+}
+
+async function applyDemo(sandbox: Sandbox, { signal, log }: Progress): Promise<void> {
+  const advice = 'sudo ./hack/kubectl describe pods';
+  await step('demo: three replicas of a web server', { log, advice }, async () => {
+    await stat(DEMO);
+    await sandbox.kubectl(['apply', '-f', DEMO], { signal });
+    await sandbox.kubectl(['rollout', 'status', 'deployment/web', '--timeout=60s'], { signal });
+  });
+}
+
+function printNextSteps({ name, nodes }: Sandbox, hasAgent: boolean): void {
+  const kubectl = name === 'dev' ? 'sudo ./hack/kubectl' : `sudo NODELET_SANDBOX=${name} ./hack/kubectl`;
+  const flag = name === 'dev' ? '' : ` --name ${name}`;
+  const node = nodes[0]?.name ?? '';
+  const lines = [
+    [`${kubectl} get pods -o wide`, 'what runs where'],
+    [`sudo ./hack/node${flag} ${node} -- ctr -n k8s.io tasks list`, 'the same as containerd sees it'],
+    [`sudo ./hack/node${flag} ${node}`, 'a shell on the node'],
+    ...(hasAgent ? [[`tail -f ${nodes[0]?.agent.logPath ?? ''}`, 'what nodelet says']] : []),
+    [`sudo ./hack/down${flag}`, 'removes all of it'],
+  ];
+  const width = Math.max(...lines.map(([line = '']) => line.length));
+  console.log('\nTry next:');
+  for (const [line = '', meaning = ''] of lines) console.log(`  ${line.padEnd(width)}  # ${meaning}`);
+}
+
+function parseNodeCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > 9) throw new InvalidArgumentError('expected 1 to 9');
+  return count;
+}
