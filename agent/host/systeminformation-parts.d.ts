@@ -1,0 +1,10 @@
+// systeminformation's package entry loads all of its parts (2.6 MB resident, 40 ms); these two are what we ask.
+declare module 'systeminformation/lib/memory.js' {
+  import type { Systeminformation } from 'systeminformation';
+  export function mem(): Promise<Systeminformation.MemData>;
+}
+
+declare module 'systeminformation/lib/cpu.js' {
+  import type { Systeminformation } from 'systeminformation';
+  export function cpu(): Promise<Systeminformation.CpuData>;
+}
