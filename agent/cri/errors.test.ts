@@ -56,6 +56,12 @@ t.test('toCriError() takes an object that is named for missing, also when the st
   }
 });
 
+t.test('toCriError() takes a reserved name for a conflict', async t => {
+  const details = 'failed to reserve container name "x_p_d_u_0": name "x_p_d_u_0" is reserved for "2b22"';
+  const error = toCriError({ code: status.UNKNOWN, details }, context);
+  t.match(error, { name: 'ConflictError', code: 'NameReserved' });
+});
+
 t.test('toCriError() keeps a missing command a failure', async t => {
   const details =
     'failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: ' +

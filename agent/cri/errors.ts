@@ -43,9 +43,7 @@ export function toCriError(failure: GrpcFailure, context: CallContext): Error {
     case status.UNIMPLEMENTED:
       return new InvalidError(message, details);
     case status.UNKNOWN:
-      return isNotFoundText(message)
-        ? new NotFoundError(message, { ...details, code: 'NotFound' })
-        : new UnavailableError(message, details);
+      return unknownError(message, failure);
     case status.DEADLINE_EXCEEDED:
       return new UnavailableError(deadlineText(message, context), details);
     case status.UNAVAILABLE:
@@ -55,6 +53,15 @@ export function toCriError(failure: GrpcFailure, context: CallContext): Error {
       return new UnavailableError(message, details);
   }
 }
+
+function unknownError(message: string, cause: GrpcFailure): Error {
+  if (isNotFoundText(message)) return new NotFoundError(message, { code: 'NotFound', cause });
+  if (RESERVED_TEXT.test(message)) return new ConflictError(message, { code: 'NameReserved', cause });
+  return new UnavailableError(message, { code: 'Unknown', cause });
+}
+
+// A sandbox or container of this name and attempt exists, or is being made or unmade: list again, then decide.
+const RESERVED_TEXT = /^failed to reserve (?:sandbox|container) name .* is reserved for /;
 
 // containerd answers UNKNOWN for nearly everything it did not classify. Only an object that is named is taken for
 // missing: "executable file not found in $PATH" must stay a failure.
@@ -88,7 +95,7 @@ function connectionText(message: string, { endpoint }: CallContext): string {
 
 // OK CANCELLED INVALID_ARGUMENT ... in the spelling that Kubernetes events and logs use.
 function codeName(code: number): string {
-  if (code === status.CANCELLED) return 'Canceled';
   const name = status[code] ?? 'UNKNOWN';
+  if (name === 'CANCELLED') return 'Canceled';
   return name.toLowerCase().replace(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

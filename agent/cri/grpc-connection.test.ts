@@ -24,7 +24,9 @@ t.test('a missing socket is one clear error, and nothing stays in flight', async
   const runtimeEndpoint = `unix://${directory}/absent.sock`;
   const connection = connectRuntime({ runtimeEndpoint });
   t.teardown(() => connection.close());
-  const error = await connection.runtime.version({ signal: new AbortController().signal }).catch((thrown: unknown) => thrown);
+  const error = await connection.runtime
+    .version({ signal: new AbortController().signal })
+    .catch((thrown: unknown) => thrown);
   t.type(error, UnavailableError);
   t.match(error, {
     message: `cannot reach the container runtime at ${runtimeEndpoint}: there is no such socket`,

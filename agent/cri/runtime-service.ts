@@ -26,7 +26,7 @@ import type {
   UpdatePodSandboxResourcesRequest,
   VersionResponse,
 } from '../../cri-proto/runtime.v1.ts';
-import { UnavailableError } from '../lib/errors.ts';
+import { NotFoundError, UnavailableError } from '../lib/errors.ts';
 import type { CallTimeouts } from './call-timeouts.ts';
 import type { GrpcConnection } from './grpc-connection.ts';
 
@@ -94,14 +94,16 @@ export class RuntimeService {
     return answer.podSandboxId;
   }
 
-  /** Kills the containers left in it and takes the network down; idempotent (CRI). */
+  /** Kills the containers left in it and takes the network down; done already is done (CRI). */
   async stopPodSandbox(podSandboxId: string, options: CallOptions): Promise<void> {
-    await this.#call('StopPodSandbox', { podSandboxId }, podSandboxId, this.#timeouts.requestMs, options);
+    const { requestMs } = this.#timeouts;
+    await ifThere(this.#call('StopPodSandbox', { podSandboxId }, podSandboxId, requestMs, options));
   }
 
-  /** With all its containers; idempotent (CRI). */
+  /** With all its containers; gone already is done (CRI). */
   async removePodSandbox(podSandboxId: string, options: CallOptions): Promise<void> {
-    await this.#call('RemovePodSandbox', { podSandboxId }, podSandboxId, this.#timeouts.requestMs, options);
+    const { requestMs } = this.#timeouts;
+    await ifThere(this.#call('RemovePodSandbox', { podSandboxId }, podSandboxId, requestMs, options));
   }
 
   async podSandboxStatus(podSandboxId: string, options: CallOptions): Promise<PodSandboxStatus> {
@@ -149,17 +151,18 @@ export class RuntimeService {
     await this.#call('StartContainer', { containerId }, containerId, this.#timeouts.requestMs, options);
   }
 
-  /** Returns when it is dead: the stop signal, after the grace SIGKILL; 0 kills at once. Idempotent (CRI). */
+  /** Returns when it is dead: the stop signal, after the grace SIGKILL; 0 kills at once. Stopped or gone is done (CRI). */
   async stopContainer(containerId: string, graceSeconds: number, options: CallOptions): Promise<void> {
     const request = { containerId, timeout: graceSeconds };
     const graceMs = graceSeconds * 1000;
     const timeoutMs = this.#timeouts.requestMs + graceMs;
-    await this.#call('StopContainer', request, containerId, timeoutMs, options, graceMs);
+    await ifThere(this.#call('StopContainer', request, containerId, timeoutMs, options, graceMs));
   }
 
-  /** Kills it first if need be; idempotent (CRI). */
+  /** Kills it first if need be; gone already is done (CRI). */
   async removeContainer(containerId: string, options: CallOptions): Promise<void> {
-    await this.#call('RemoveContainer', { containerId }, containerId, this.#timeouts.requestMs, options);
+    const { requestMs } = this.#timeouts;
+    await ifThere(this.#call('RemoveContainer', { containerId }, containerId, requestMs, options));
   }
 
   async listContainers(filter: ContainerFilter, options: CallOptions): Promise<readonly Container[]> {
@@ -297,6 +300,15 @@ export class RuntimeService {
   ): Promise<RuntimeServiceCalls[Name]['response']> {
     const options = { signal, timeoutMs, subject: podUID ?? subject, expectedMs };
     return this.#connection.unary(this.#methods[name], request, options);
+  }
+}
+
+// CRI calls stopping and removing idempotent, yet containerd answers StopContainer of a removed one with NOT_FOUND.
+async function ifThere(call: Promise<unknown>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
   }
 }
 

@@ -60,7 +60,7 @@ export function describeOwn(fileName: string): Description {
   const all: Description = { messages: {}, enums: {}, services: {} };
   for (const [fullName, definition] of Object.entries(definitions)) {
     if (fullName.startsWith('google.protobuf.')) continue; // the loader brings them
-    const format = String(definition['format']);
+    const format: unknown = definition['format'];
     // The casts: `format` says which descriptor `type` is.
     if (format === `${FORMAT_PREFIX}DescriptorProto`)
       addMessage(all, fullName, definition['type'] as unknown as MessageDescriptor);
