@@ -3,7 +3,7 @@
 //   edges                        every folder of the row marked "(edges)"
 //   types of their peers         types of the other folders in the same row
 //   (+ `x` for `y`)              only y may import x
-//   config types for all         types of config, everywhere
+//   config and x types for all   types of config and of x, everywhere
 //   all of the above             every folder of the rows above
 //   everything / whatever        no limit
 // Clauses that begin with "never" or "nobody" only repeat what the others leave out.
@@ -32,9 +32,12 @@ export function parseImportTable(page: string): ImportTable | undefined {
   if (rows.length === 0) return undefined;
   const edges = rows.filter(row => row.isEdges).flatMap(row => row.folders);
   const rules = new Map<string, FolderRule>();
+  const typesForAll = rows.flatMap(row => readTypesForAll(row.grants));
   const above: string[] = [];
   for (const row of rows) {
-    for (const folder of row.folders) rules.set(folder, readRule(folder, row, edges, above));
+    for (const folder of row.folders) {
+      rules.set(folder, readRule(folder, row, { edges, above, typesForAll }));
+    }
     above.push(...row.folders);
   }
   return { rules };
@@ -57,13 +60,21 @@ function readRows(page: string): readonly Row[] {
   return rows;
 }
 
-function readRule(
-  folder: string,
-  { folders, isEdges, grants }: Row,
-  edges: readonly string[],
-  above: readonly string[],
-): FolderRule {
-  const types = new Set(['config']);
+/** `config types for all`, `config and cri-proto types for all`. */
+function readTypesForAll(grants: string): readonly string[] {
+  const names = /([^,;(]*)\btypes for all/.exec(grants)?.[1] ?? '';
+  return (names.match(/[a-z][a-z-]*/g) ?? []).filter(name => name !== 'and');
+}
+
+interface TableContext {
+  readonly edges: readonly string[];
+  readonly above: readonly string[];
+  readonly typesForAll: readonly string[];
+}
+
+function readRule(folder: string, { folders, isEdges, grants }: Row, context: TableContext): FolderRule {
+  const { edges, above, typesForAll } = context;
+  const types = new Set(typesForAll);
   if (/\bpeers\b/.test(grants)) for (const peer of folders) types.add(peer);
   if (/\b(everything|whatever)\b/.test(grants)) return { folder, values: undefined, types };
   const values = new Set([folder, 'lib']);

@@ -1,7 +1,8 @@
 // The sandboxes' own subtree `/nodelet/<sandbox>/...` of every cgroup hierarchy the machine has. Membership is also
 // what proves a process to be ours: nothing is ever ended but by being in there.
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { sleep } from '../../agent/lib/sleep.ts';
 import { quote } from './shell.ts';
 
@@ -14,6 +15,9 @@ export interface CgroupHierarchy {
 
 // Version 2 lets no cgroup have both processes and controlled children, so a node's own processes sit in a leaf.
 const PROCESS_LEAF = 'system';
+
+const KILL_TIMEOUT_MS = 20_000;
+const REAP_TIMEOUT_MS = 5000;
 
 const PLAIN_MOUNT_OPTIONS = new Set(['rw', 'ro', 'xattr', 'noprefix', 'clone_children', 'cpuset_v2_mode']);
 
@@ -103,14 +107,26 @@ export async function destroyCgroup(path: string): Promise<void> {
 }
 
 async function killCgroup(path: string): Promise<void> {
-  const deadlineAtMs = performance.now() + 20_000;
+  const killed = new Set<number>();
+  const deadlineAtMs = performance.now() + KILL_TIMEOUT_MS;
   while (true) {
     const pids = await listCgroupProcesses(path);
-    if (pids.length === 0) return;
+    if (pids.length === 0) break;
     if (performance.now() > deadlineAtMs) throw new Error(`processes ${pids.join(', ')} do not end`);
-    for (const pid of pids) killIfPresent(pid);
-    await sleep(20, { signal: new AbortController().signal });
+    for (const pid of pids) {
+      killed.add(pid);
+      killIfPresent(pid);
+    }
+    await pause();
   }
+  // The dead are in no cgroup, but in the process list until the machine's init has reaped them.
+  const reapedAtMs = performance.now() + REAP_TIMEOUT_MS;
+  while (performance.now() < reapedAtMs && [...killed].some(pid => existsSync(`/proc/${pid}`))) await pause();
+}
+
+/** Clean-up runs whatever was aborted, so there is no signal to hand in. */
+async function pause(): Promise<void> {
+  await sleep(20, { signal: new AbortController().signal });
 }
 
 function killIfPresent(pid: number): void {
@@ -154,7 +170,15 @@ async function removeEmpty(directory: string): Promise<void> {
       // A process that has ended holds its cgroup until it is reaped.
       if (!hasCode(error, 'EBUSY') || performance.now() > deadlineAtMs) throw error;
     }
-    await sleep(20, { signal: new AbortController().signal });
+    await pause();
+  }
+}
+
+/** Other sandboxes may be in there. */
+async function removeEmptyParents(mountPoint: string, path: string): Promise<void> {
+  for (let parent = path; parent !== '.'; parent = dirname(parent)) {
+    if ((await listTree(join(mountPoint, parent))).length > 1) return;
+    await removeEmpty(join(mountPoint, parent));
   }
 }
 
