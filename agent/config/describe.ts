@@ -86,7 +86,15 @@ export interface DescribedField {
 /** Every field of KubeletConfiguration and of ours: honoured, accepted without effect yet, or refused. */
 export function describeFields(): readonly DescribedField[] {
   return FIELD_NAMES.map(path => {
-    const { type, status, flag, note, fallback, show } = fieldOf(path);
-    return { path, type, status, flag, note, default: fallback === undefined ? undefined : show(fallback) };
+    const field = fieldOf(path);
+    const { type, status, flag, note, fallback } = field;
+    return {
+      path,
+      type,
+      status,
+      flag,
+      note,
+      default: fallback === undefined ? undefined : field.show(fallback),
+    };
   });
 }

@@ -52,8 +52,8 @@ export function parseFlags(flags: readonly FlagValue[], workingDir: string): Fla
       continue;
     }
     const origin: Origin = { kind: 'flag', flag: name };
-    const { isMap, doesFlagMerge, readFlag } = fieldOf(field);
-    const raw = readFlag(values);
+    const { isMap, doesFlagMerge } = fieldOf(field);
+    const raw = fieldOf(field).readFlag(values);
     if (raw === '' && fieldOf(field).isUnset(raw)) {
       assignments.push({ field, value: undefined, origin });
       continue;

@@ -2,7 +2,7 @@
 // the kubelet's default, its deprecated command line flag, and whether we act on it. Where our default or our behaviour
 // differs, the note says so.
 
-import { bool, bytes, choice, duration, type Field, float, int, list, opaque, path, text } from './field.ts';
+import { bool, bytes, choice, duration, float, int, list, opaque, path, text } from './field.ts';
 import { boolMap, durationMap, map, textMap } from './map-field.ts';
 import {
   checkAbsolutePath,
@@ -10,7 +10,6 @@ import {
   checkEvictionSignal,
   checkUnixEndpoint,
   DEFAULT_EVICTION_HARD,
-  isRecord,
   reserved,
   shutdownGraces,
   taints,
@@ -95,7 +94,7 @@ const PODS = {
   staticPodURLHeader: map<readonly string[]>({
     type: 'map of lists',
     status: accepted,
-    readValue: (raw, _key) => list([]).parse(raw, ''),
+    readValue: raw => list([]).parse(raw, ''),
   }),
   fileCheckFrequency: duration(20 * SECOND, { status: accepted, flag: 'file-check-frequency' }),
   httpCheckFrequency: duration(20 * SECOND, { status: accepted, flag: 'http-check-frequency' }),

@@ -68,13 +68,12 @@ export function parseConfig({ flags, files, workingDir, hostname }: ParseInput):
 function noticeIneffective(given: Settings): readonly string[] {
   return FIELD_NAMES.flatMap(name => {
     const setting = given.get(name);
-    const { status, fallback, note, show } = fieldOf(name);
-    if (status !== 'accepted' || setting === undefined) return [];
+    const field = fieldOf(name);
+    if (field.status !== 'accepted' || setting === undefined) return [];
     // Written out with the default's value it asks for nothing that does not happen.
-    if (JSON.stringify(show(setting.value)) === JSON.stringify(show(fallback))) return [];
-    return [
-      `${name} has no effect yet${note === undefined ? '' : `: ${note}`} (${formatOrigin(setting.origin)})`,
-    ];
+    if (JSON.stringify(field.show(setting.value)) === JSON.stringify(field.show(field.fallback))) return [];
+    const because = field.note === undefined ? '' : `: ${field.note}`;
+    return [`${name} has no effect yet${because} (${formatOrigin(setting.origin)})`];
   });
 }
 
