@@ -1,7 +1,7 @@
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { buildTmpfsSize, type EmptyDirRequest, ensureEmptyDir } from './empty-dir.ts';
+import { type EmptyDirRequest, ensureEmptyDir } from './empty-dir.ts';
 
 function requestFor(root: string, source: EmptyDirRequest['source'] = {}): EmptyDirRequest {
   return {
@@ -36,10 +36,4 @@ t.test('a medium this node does not serve', async t => {
     kind: 'failed',
     problem: 'emptyDir medium "HugePages" is not supported by this node',
   });
-});
-
-t.test('buildTmpfsSize() is the smallest limit that is set', async t => {
-  t.equal(buildTmpfsSize([8000, 0, 500]), 500);
-  t.equal(buildTmpfsSize([8000, 100, 500]), 100);
-  t.equal(buildTmpfsSize([0, 0, 0]), undefined);
 });

@@ -43,12 +43,6 @@ export function buildTmpfsOptions(sizeBytes: number | undefined): Parameters<typ
   return { mode: TMPFS_MODE, isNoSwap: true, ...(sizeBytes !== undefined && { sizeBytes }) };
 }
 
-/** The smallest of the limits that are set, as the kubelet sizes a tmpfs. */
-export function buildTmpfsSize(limitsBytes: readonly number[]): number | undefined {
-  const positive = limitsBytes.filter(limit => limit > 0);
-  return positive.length > 0 ? Math.min(...positive) : undefined;
-}
-
 async function isReady({ directory, metadataDirectory }: EmptyDirRequest, medium: string): Promise<boolean> {
   if (!(await exists(join(metadataDirectory, 'ready')))) return false;
   if (medium === 'Memory' ? await isMountPoint(directory) : await exists(directory)) return true;

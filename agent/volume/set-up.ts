@@ -3,12 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pod, Volume } from '../api/objects.ts';
 import type { Clock } from '../lib/clock.ts';
-import { buildPodResources } from '../resources/pod-resources.ts';
-import { wholeValue } from '../resources/quantity.ts';
 import { buildContent, type ContentInputs } from './build-content.ts';
 import type { Allocatable } from './build-downward-api.ts';
+import { buildTmpfsSize } from './build-tmpfs-size.ts';
 import { type ContentVolumeRequest, ensureContentVolume, hasPublishedContent } from './content-volume.ts';
-import { buildTmpfsSize, ensureEmptyDir } from './empty-dir.ts';
+import { ensureEmptyDir } from './empty-dir.ts';
 import { ensureHostPath } from './host-path.ts';
 import type { ObjectStore } from './object-store.ts';
 import { digestOf, joinProblems, type Payload } from './payload.ts';
@@ -99,7 +98,7 @@ export class VolumeSetUp {
       directory,
       metadataDirectory: metadataDirectory(this.#deps.rootDir, pod.metadata.uid ?? '', 'emptyDir', name),
       source,
-      sizeBytes: this.#tmpfsSize(pod, wholeValue(source.sizeLimit)),
+      sizeBytes: buildTmpfsSize(pod.spec, this.#deps.node.allocatable(), source.sizeLimit),
       fsGroup: pod.spec.securityContext?.fsGroup,
     });
     if (outcome.kind === 'failed') return outcome;
@@ -169,7 +168,7 @@ export class VolumeSetUp {
       directory: this.#directory(pod, kind, name),
       payload,
       isInMemory: kind !== 'configMap',
-      sizeBytes: this.#tmpfsSize(pod, 0),
+      sizeBytes: buildTmpfsSize(pod.spec, this.#deps.node.allocatable(), undefined),
       nestedMountPoints: nestedMountPoints(name, pod.spec),
       fsGroup: pod.spec.securityContext?.fsGroup,
       nowMs: this.#deps.clock.nowMs(),
@@ -179,15 +178,6 @@ export class VolumeSetUp {
 
   #directory(pod: Pod, kind: DirectoryKind, name: string): string {
     return volumeDirectory(this.#deps.rootDir, pod.metadata.uid ?? '', kind, name);
-  }
-
-  #tmpfsSize(pod: Pod, sizeLimitBytes: number): number | undefined {
-    const { limits, isMemoryLimitedEverywhere } = buildPodResources(pod.spec);
-    return buildTmpfsSize([
-      wholeValue(this.#deps.node.allocatable()['memory']),
-      isMemoryLimitedEverywhere ? limits.memoryBytes : 0,
-      sizeLimitBytes,
-    ]);
   }
 }
 
