@@ -19,7 +19,7 @@ export interface RuntimeConnection {
   readonly images: ImageService;
   /** The calls under way on both services; findHungCalls picks those to complain about. */
   inFlight(): readonly InFlightCall[];
-  /** Breaks off what is under way. */
+  /** Takes no more calls; those under way end by themselves, or by their signal. */
   close(): void;
 }
 

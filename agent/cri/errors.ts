@@ -27,6 +27,7 @@ type GrpcFailure = Pick<ServiceError, 'code' | 'details'>;
 export function toCriError(failure: GrpcFailure, context: CallContext): Error {
   const details = { code: codeName(failure.code), cause: failure };
   const message = failure.details;
+  if (RESERVED_TEXT.test(message)) return new ConflictError(message, { ...details, code: 'NameReserved' });
   switch (failure.code) {
     case status.NOT_FOUND:
       return new NotFoundError(message, details);
@@ -43,7 +44,9 @@ export function toCriError(failure: GrpcFailure, context: CallContext): Error {
     case status.UNIMPLEMENTED:
       return new InvalidError(message, details);
     case status.UNKNOWN:
-      return unknownError(message, failure);
+      return isNotFoundText(message)
+        ? new NotFoundError(message, { ...details, code: 'NotFound' })
+        : new UnavailableError(message, details);
     case status.DEADLINE_EXCEEDED:
       return new UnavailableError(deadlineText(message, context), details);
     case status.UNAVAILABLE:
@@ -54,13 +57,8 @@ export function toCriError(failure: GrpcFailure, context: CallContext): Error {
   }
 }
 
-function unknownError(message: string, cause: GrpcFailure): Error {
-  if (isNotFoundText(message)) return new NotFoundError(message, { code: 'NotFound', cause });
-  if (RESERVED_TEXT.test(message)) return new ConflictError(message, { code: 'NameReserved', cause });
-  return new UnavailableError(message, { code: 'Unknown', cause });
-}
-
 // A sandbox or container of this name and attempt exists, or is being made or unmade: list again, then decide.
+// UNKNOWN in containerd 1.x; 2.x marks it as a conflict, which gRPC has no word for.
 const RESERVED_TEXT = /^failed to reserve (?:sandbox|container) name .* is reserved for /;
 
 // containerd answers UNKNOWN for nearly everything it did not classify. Only an object that is named is taken for

@@ -163,5 +163,18 @@ async function removeCgroup(path: string): Promise<void> {
   const entries = await readdir(path, { withFileTypes: true }).catch(() => undefined); // mostly: not there
   if (!entries) return;
   for (const entry of entries) if (entry.isDirectory()) await removeCgroup(join(path, entry.name));
-  await rmdir(path);
+  await removeEmptied(path);
+}
+
+// The killed processes leave a moment later.
+async function removeEmptied(path: string): Promise<void> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      await rmdir(path);
+      return;
+    } catch (error) {
+      if (attempt === 50) throw error;
+      await delay(100);
+    }
+  }
 }

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { connectRuntime } from '../../agent/cri/connect.ts';
 import { type ContainerdEvent, watchContainerdEvents } from '../../agent/cri/containerd-events.ts';
+import { watchCriEvents } from '../../agent/cri/cri-events.ts';
 import { nanosecondsToMs } from '../../agent/cri/timestamps.ts';
 import { ConflictError, InvalidError, NotFoundError, UnavailableError } from '../../agent/lib/errors.ts';
 import type { ContainerConfig, PodSandboxConfig } from '../../cri-proto/runtime.v1.ts';
@@ -170,6 +171,30 @@ t.test('failures come as our few classes', async t => {
   else t.match(await runtime.runtimeConfig(options), { linux: { cgroupDriver: 'CGROUPFS' } });
   await runtime.stopPodSandbox(sandboxId, options);
   await runtime.removePodSandbox(sandboxId, options);
+});
+
+t.test("CRI's own events come from 1.7 on, and 1.6 says that it has none", async t => {
+  const watching = new AbortController();
+  const events = watchCriEvents({ runtime, signal: watching.signal });
+  if (version.runtimeVersion.startsWith('1.6.')) {
+    await t.rejects(events.next(), { name: 'InvalidError', code: 'Unimplemented' });
+    return;
+  }
+  const first = events.next();
+  // Nothing confirms the subscription: sandboxes come and go until one is told of.
+  let told = false;
+  first.finally(() => (told = true)).catch(() => undefined); // awaited below
+  const seen: string[] = [];
+  for (let attempt = 0; !told && attempt < 10; attempt += 1) {
+    const id = await runtime.runPodSandbox(sandboxConfig, { runtimeHandler: '' }, options);
+    seen.push(id);
+    await runtime.stopPodSandbox(id, options);
+    await runtime.removePodSandbox(id, options);
+  }
+  const { value } = await first;
+  t.ok(value && seen.includes(value.containerId), `${value?.kind} tells of a sandbox`);
+  watching.abort();
+  t.match(await events.next(), { done: true });
 });
 
 t.test('a runtime that hangs meets the deadline, one that restarts is found again', async t => {
