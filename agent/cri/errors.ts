@@ -58,7 +58,7 @@ export function toCriError(failure: GrpcFailure, context: CallContext): Error {
 }
 
 // A sandbox or container of this name and attempt exists, or is being made or unmade: list again, then decide.
-// UNKNOWN in containerd 1.x; 2.x marks it as a conflict, which gRPC has no word for.
+// UNKNOWN in containerd 1.x; FAILED_PRECONDITION in 2.x.
 const RESERVED_TEXT = /^failed to reserve (?:sandbox|container) name .* is reserved for /;
 
 // containerd answers UNKNOWN for nearly everything it did not classify. Only an object that is named is taken for
