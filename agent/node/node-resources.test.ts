@@ -15,7 +15,7 @@ const MACHINE: MachineResources = {
   cpuCount: 2,
   memoryBytes: 4_000_000 * 1024,
   rootFsBytes: 61_255_492 * 1024,
-  hugepages: [{ pageSizeBytes: 2 ** 21, count: 0 }],
+  hugepages: [{ pageBytes: 2 ** 21, count: 0 }],
 };
 const CONFIG: ResourceConfig = {
   maxPods: 110,
@@ -53,7 +53,7 @@ t.test('buildAllocatable() takes the hard eviction thresholds off', async t => {
 
 t.test('buildAllocatable() takes reserved amounts and huge pages off', async t => {
   const allocatable = buildAllocatable(
-    { ...MACHINE, hugepages: [{ pageSizeBytes: 2 ** 30, count: 1 }] },
+    { ...MACHINE, hugepages: [{ pageBytes: 2 ** 30, count: 1 }] },
     {
       ...CONFIG,
       evictionHard: {},

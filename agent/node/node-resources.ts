@@ -10,7 +10,7 @@ export interface MachineResources {
   /** Size of the file system of the agent's root directory. */
   readonly rootFsBytes: number;
   /** One entry per page size the kernel knows, also those without pages. */
-  readonly hugepages: readonly { readonly pageSizeBytes: number; readonly count: number }[];
+  readonly hugepages: readonly { readonly pageBytes: number; readonly count: number }[];
 }
 
 export type ResourceConfig = Pick<
@@ -48,8 +48,8 @@ export function buildCapacity(machine: MachineResources, config: ResourceConfig)
   if (config.localStorageCapacityIsolation) {
     capacity['ephemeral-storage'] = formatBytes(machine.rootFsBytes);
   }
-  for (const { pageSizeBytes, count } of machine.hugepages) {
-    capacity[`${HUGEPAGES_PREFIX}${formatBytes(pageSizeBytes)}`] = formatBytes(pageSizeBytes * count);
+  for (const { pageBytes, count } of machine.hugepages) {
+    capacity[`${HUGEPAGES_PREFIX}${formatBytes(pageBytes)}`] = formatBytes(pageBytes * count);
   }
   return capacity;
 }
@@ -58,7 +58,7 @@ export function buildCapacity(machine: MachineResources, config: ResourceConfig)
 export function buildAllocatable(machine: MachineResources, config: ResourceConfig): ResourceList {
   const reserved = reservation(machine, config);
   // Huge pages are taken out of the memory that pods may ask for as `memory`.
-  const hugepagesBytes = machine.hugepages.reduce((sum, page) => sum + page.pageSizeBytes * page.count, 0);
+  const hugepagesBytes = machine.hugepages.reduce((sum, page) => sum + page.pageBytes * page.count, 0);
   const memoryBytes = machine.memoryBytes - reserved.memoryBytes - hugepagesBytes;
   const allocatable: Record<string, Quantity> = {
     ...buildCapacity(machine, config),

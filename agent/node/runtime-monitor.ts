@@ -4,9 +4,11 @@ import type { InFlightCall } from '../cri/in-flight.ts';
 import type { RuntimeService } from '../cri/runtime-service.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { errorMessage } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
 import { Wakeup } from '../lib/wakeup.ts';
 import type { NodeImage, RuntimeHandler } from './build-status.ts';
-import type { RuntimeCondition, RuntimeFacts } from './runtime-health.ts';
+import { OutageLog } from './outage-log.ts';
+import { RUNTIME_DOWN_AFTER_MS, type RuntimeCondition, type RuntimeFacts } from './runtime-health.ts';
 
 export interface RuntimeCalls {
   readonly runtime: Pick<RuntimeService, 'version' | 'status'>;
@@ -15,11 +17,16 @@ export interface RuntimeCalls {
 }
 
 const POLL_MS = 5_000; // the kubelet's updateRuntimeUp
-const RETRY_MS = 250; // a runtime that restarts is back within the second; a refused connection costs nothing
+// A runtime that restarts, or reads a new CNI configuration, is ready within the second; asking costs next to nothing.
+const SOON_MS = 250;
+// The runtime hears of a new CNI configuration when we do, and may be a moment later.
+const LOOKS_AFTER_HINT = 4;
 
 export class RuntimeMonitor {
   readonly #calls: RuntimeCalls;
   readonly #onChange: () => void;
+  readonly #logger: Logger;
+  readonly #outage: OutageLog;
   readonly #clock: Clock;
   readonly #wakeup = new Wakeup();
   readonly #firstLook = Promise.withResolvers<void>();
@@ -30,20 +37,24 @@ export class RuntimeMonitor {
   #supplementalGroupsPolicy: boolean | undefined;
   #images: readonly NodeImage[] | undefined;
   #areImagesStale = true;
+  #looksSoon = 0;
 
-  constructor(calls: RuntimeCalls, onChange: () => void, clock: Clock = systemClock) {
+  constructor(calls: RuntimeCalls, onChange: () => void, logger: Logger, clock: Clock = systemClock) {
     this.#calls = calls;
     this.#onChange = onChange;
+    this.#logger = logger;
+    this.#outage = new OutageLog(logger, 'container runtime status');
     this.#clock = clock;
   }
 
-  /** Resolves when Status was answered or refused for the first time. */
+  /** Resolves when Status was answered, or has failed for so long that it counts. */
   get firstLook(): Promise<void> {
     return this.#firstLook.promise;
   }
 
   /** Something happened that the next poll would only see later. */
   lookNow(): void {
+    this.#looksSoon = LOOKS_AFTER_HINT;
     this.#wakeup.wake();
   }
 
@@ -77,11 +88,22 @@ export class RuntimeMonitor {
   async run({ signal }: { signal: AbortSignal }): Promise<void> {
     while (!signal.aborted) {
       await this.#look(signal);
-      this.#firstLook.resolve();
+      if (!this.#failure || this.#clock.nowMs() - this.#failure.sinceMs >= RUNTIME_DOWN_AFTER_MS) {
+        this.#firstLook.resolve();
+      }
       if (signal.aborted) return;
       this.#onChange(); // also when nothing changed: time alone makes a hung call or a failure a problem
-      await this.#wakeup.wait(this.#failure ? RETRY_MS : POLL_MS, { signal });
+      await this.#wakeup.wait(this.#nextLookMs(), { signal });
     }
+  }
+
+  #nextLookMs(): number {
+    if (this.#looksSoon > 0) {
+      this.#looksSoon -= 1;
+      return SOON_MS;
+    }
+    const isUnsettled = this.#failure !== undefined || this.#conditions?.some(({ status }) => !status);
+    return isUnsettled ? SOON_MS : POLL_MS;
   }
 
   async #look(signal: AbortSignal): Promise<void> {
@@ -90,7 +112,6 @@ export class RuntimeMonitor {
       const { status, runtimeHandlers, features } = await this.#calls.runtime.status({ signal });
       // A runtime that comes back may be a newer one, with other images and handlers.
       if (this.#failure || this.#version === undefined) await this.#lookAtVersion(signal);
-      if (this.#areImagesStale) await this.#lookAtImages(signal);
       this.#conditions = status?.conditions ?? [];
       this.#handlers = runtimeHandlers.map(handler => ({
         name: handler.name,
@@ -99,11 +120,14 @@ export class RuntimeMonitor {
       }));
       this.#supplementalGroupsPolicy = features?.supplementalGroupsPolicy;
       this.#failure = undefined;
+      this.#outage.succeeded();
+      if (this.#areImagesStale) await this.#lookAtImages(signal);
     } catch (error) {
       if (signal.aborted) return;
       // Since the call that got no answer, not since we knew.
       this.#failure = { sinceMs: this.#failure?.sinceMs ?? startedAtMs, cause: errorMessage(error) };
       this.#areImagesStale = true;
+      this.#outage.failed(error);
     }
   }
 
@@ -114,7 +138,13 @@ export class RuntimeMonitor {
 
   async #lookAtImages(signal: AbortSignal): Promise<void> {
     this.#areImagesStale = false;
-    const images = await this.#calls.images.listImages({ signal });
+    const images = await this.#calls.images.listImages({ signal }).catch((error: unknown) => {
+      // The node is no less Ready for it; the list it had stays until the next look that works.
+      this.#areImagesStale = !signal.aborted;
+      this.#logger.debug({ err: error }, 'images cannot be listed');
+      return undefined;
+    });
+    if (!images) return;
     this.#images = images.map(({ repoDigests, repoTags, size }) => ({
       repoDigests,
       repoTags,

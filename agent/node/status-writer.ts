@@ -20,6 +20,8 @@ export interface StatusWriterDeps {
   readonly buildStatus: (present: Node) => NodeStatus;
   /** After a write that the API server took. */
   readonly onWritten: (before: Node, status: NodeStatus) => void;
+  /** After each report but the first: what is too costly to follow may be looked at again. */
+  readonly onReportDue: () => void;
   readonly logger: Logger;
   readonly clock?: Clock;
 }
@@ -57,11 +59,12 @@ export class StatusWriter {
   /** One pass; returns when the next one is due without a wake-up. */
   async #sync(signal: AbortSignal): Promise<number> {
     const nowMs = this.#clock.nowMs();
-    const { node, buildStatus, onWritten } = this.#deps;
+    const { node, buildStatus, onWritten, onReportDue } = this.#deps;
     const present = node.current();
     if (!present) return this.#deps.reportFrequencyMs; // not registered yet, or deleted: the watch wakes us
     const status = buildStatus(present);
-    const patch = planStatusPatch(present, status, { isReportDue: nowMs >= this.#reportAtMs });
+    const isReportDue = nowMs >= this.#reportAtMs;
+    const patch = planStatusPatch(present, status, { isReportDue });
     if (!patch) return this.#reportAtMs - nowMs;
     try {
       const written = await this.#deps.api.patch<Node>(nodeStatusPath(this.#deps.nodeName), patch, {
@@ -71,6 +74,7 @@ export class StatusWriter {
       });
       node.update(written);
       onWritten(present, status);
+      if (isReportDue && this.#reportAtMs > 0) onReportDue();
       this.#outage.succeeded();
       this.#backoff.reset();
       this.#reportAtMs = this.#clock.nowMs() + this.#reportDelayMs();

@@ -1,0 +1,86 @@
+// The cgroup of all pods with what the node may give away, and below it those of the QoS classes
+// (kubelet: cm/node_container_manager_linux.go, cm/qos_container_manager_linux.go).
+import type { Config } from '../config/config.ts';
+import type { Cgroups } from '../host/cgroup.ts';
+import type { CgroupLimits } from '../host/cgroup-limits.ts';
+import { buildCgroupPath, type CgroupDriver } from '../host/cgroup-names.ts';
+import { errorMessage } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { sleep } from '../lib/sleep.ts';
+import type { NodeEvents } from './node-events.ts';
+import { buildPodsCgroupLimits, type MachineResources } from './node-resources.ts';
+
+export interface AllocatableCgroupDeps {
+  readonly cgroups: Cgroups;
+  readonly driver: CgroupDriver;
+  readonly config: Pick<Config, 'node' | 'runtime'>;
+  readonly machine: MachineResources;
+  readonly events: NodeEvents;
+  readonly logger: Logger;
+}
+
+const RETRY_MS = 60_000;
+const BEST_EFFORT_CPU_SHARES = 2; // the kernel's least
+const SHARES_PER_CPU = 1024;
+
+/** Sets the cgroups up; a failure is an event, a warning and another try each minute. Pods need not wait for it. */
+export async function runAllocatableCgroup(
+  deps: AllocatableCgroupDeps,
+  { signal }: { signal: AbortSignal },
+): Promise<void> {
+  const { config, events, logger } = deps;
+  if (!config.runtime.cgroupsPerQOS) return;
+  const path = podsCgroup(deps);
+  while (!signal.aborted) {
+    try {
+      const { missingControllers } = await ensurePodsCgroups(deps);
+      logger.info({ cgroup: path, missingControllers }, 'pods cgroup is set up');
+      if (isEnforced(deps)) {
+        events.normal('NodeAllocatableEnforced', 'Updated Node Allocatable limit across pods');
+      }
+      return;
+    } catch (error) {
+      logger.warn({ err: error, cgroup: path }, 'pods cgroup cannot be set up, trying again in a minute');
+      events.warning(
+        'FailedNodeAllocatableEnforcement',
+        `Failed to update Node Allocatable Limits "${path}": ${errorMessage(error)}`,
+      );
+      await sleep(RETRY_MS, { signal });
+    }
+  }
+}
+
+async function ensurePodsCgroups(deps: AllocatableCgroupDeps) {
+  const { cgroups, driver, config } = deps;
+  const { cgroupRoot } = config.runtime;
+  const pods = await cgroups.ensure(podsCgroup(deps), buildLimits(deps));
+  // The burstable class keeps the kernel's default until pods/ weighs it by its pods' requests.
+  await cgroups.ensure(buildCgroupPath({ driver, cgroupRoot, qosClass: 'Burstable' }), {});
+  await cgroups.ensure(buildCgroupPath({ driver, cgroupRoot, qosClass: 'BestEffort' }), {
+    cpuShares: BEST_EFFORT_CPU_SHARES,
+  });
+  return pods;
+}
+
+function podsCgroup({ driver, config }: AllocatableCgroupDeps): string {
+  return buildCgroupPath({ driver, cgroupRoot: config.runtime.cgroupRoot });
+}
+
+function isEnforced({ config }: AllocatableCgroupDeps): boolean {
+  return config.node.enforceNodeAllocatable.includes('pods');
+}
+
+// Not enforced means: as much as the machine has. The CPU share is always needed, the kernel's default is one core.
+function buildLimits(deps: AllocatableCgroupDeps): CgroupLimits {
+  const { machine, config } = deps;
+  const allowed = isEnforced(deps)
+    ? buildPodsCgroupLimits(machine, config.node)
+    : { cpuMilli: machine.cpuCount * 1000, memoryBytes: machine.memoryBytes };
+  return {
+    cpuShares: Math.max(2, Math.floor((allowed.cpuMilli * SHARES_PER_CPU) / 1000)),
+    memoryLimitBytes: allowed.memoryBytes,
+    hugepageLimitBytes: new Map(
+      machine.hugepages.map(({ pageBytes, count }) => [pageBytes, pageBytes * count]),
+    ),
+  };
+}

@@ -1,0 +1,40 @@
+// The runtime's CNI configuration directory: what lies in it, and our one file.
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CONFLIST_NAME } from '../../cni/build-conflist.ts';
+import { writeFileAtomic } from '../lib/atomic-file.ts';
+
+export interface CNIDirectoryContent {
+  readonly fileNames: readonly string[];
+  readonly ownContent: string | undefined;
+}
+
+/** A directory that is not there is an empty one. */
+export async function readCNIDirectory(path: string): Promise<CNIDirectoryContent> {
+  const fileNames = await orIfMissing<readonly string[], readonly string[]>(readdir(path), []);
+  if (!fileNames.includes(CONFLIST_NAME)) return { fileNames, ownContent: undefined };
+  const ownContent = await orIfMissing(readFile(join(path, CONFLIST_NAME), 'utf8'), undefined);
+  return { fileNames, ownContent };
+}
+
+/**
+ * By a rename inside the directory: containerd looks again on renames, not on new files, and must never see half a
+ * file. The temporary name ends in `.tmp`, which no runtime loads.
+ */
+export async function writeConflist(path: string, content: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o755 });
+  await writeFileAtomic(join(path, CONFLIST_NAME), content, 0o644);
+}
+
+export async function removeConflist(path: string): Promise<void> {
+  await rm(join(path, CONFLIST_NAME), { force: true });
+}
+
+async function orIfMissing<T, U>(promise: Promise<T>, fallback: U): Promise<T | U> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return fallback;
+    throw error;
+  }
+}

@@ -1,0 +1,307 @@
+// The node's own duties, wired together: registration, lease, status, network, cgroups. main.ts runs it.
+import type { ApiClient } from '../api/client.ts';
+import type { EventRecorder } from '../api/events.ts';
+import type { Node, NodeStatus } from '../api/objects.ts';
+import type { Config } from '../config/config.ts';
+import type { Cgroups } from '../host/cgroup.ts';
+import type { CgroupDriver } from '../host/cgroup-names.ts';
+import { settledOrAborted } from '../lib/abort.ts';
+import { Backoff } from '../lib/backoff.ts';
+import { systemClock } from '../lib/clock.ts';
+import { errorMessage, InvalidError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { sleep } from '../lib/sleep.ts';
+import { TaskGroup } from '../lib/task-group.ts';
+import { runAllocatableCgroup } from './allocatable-cgroup.ts';
+import type { AddressResult } from './build-addresses.ts';
+import { buildNode } from './build-node.ts';
+import { buildStatus } from './build-status.ts';
+import { buildConditions, joinProblems, NO_PRESSURE, type NodePressure } from './conditions.ts';
+import { ensureCSINode } from './csi-node.ts';
+import { LeaseKeeper } from './lease.ts';
+import { type MachineFacts, readMachineFacts, readNodeAddresses } from './machine-facts.ts';
+import { NodeEvents } from './node-events.ts';
+import { findOverReservations } from './node-resources.ts';
+import { type NodeView, NodeWatch } from './node-watch.ts';
+import { PodNetwork } from './pod-network.ts';
+import { ensureRegistered } from './registration.ts';
+import { findNetworkProblem, findRuntimeProblems } from './runtime-health.ts';
+import { type RuntimeCalls, RuntimeMonitor } from './runtime-monitor.ts';
+import { StatusWriter } from './status-writer.ts';
+
+export interface NodeDeps {
+  readonly api: ApiClient;
+  readonly events: EventRecorder;
+  readonly runtime: RuntimeCalls;
+  readonly cgroups: Cgroups;
+  readonly logger: Logger;
+}
+
+export interface NodeSettings {
+  readonly config: Pick<Config, 'node' | 'runtime' | 'network' | 'pods' | 'server'>;
+  /** The runtime's own answer where it gives one, else the configured driver. */
+  readonly cgroupDriver: CgroupDriver;
+  /** `status.nodeInfo.kubeletVersion`, from buildKubeletVersion. */
+  readonly kubeletVersion: string;
+}
+
+/** What other folders contribute to the conditions; asked at every look, so cheap. */
+export interface NodeHealth {
+  /** Each names what of its own keeps the node from being Ready, e.g. `PLEG is not healthy: ...`. */
+  readonly reporters: readonly (() => readonly string[])[];
+  readonly pressure: () => NodePressure;
+  /** `namespace/name` of a pod UID, for messages. */
+  readonly describePod: (podUID: string) => string | undefined;
+}
+
+export const HEALTHY: NodeHealth = {
+  reporters: [],
+  pressure: () => NO_PRESSURE,
+  describePod: () => undefined,
+};
+
+const ADDRESS_LOOK_MS = 60_000; // an address changes with DHCP or by hand
+const FIRST_LOOK_MS = 3_000; // a runtime that answers does so in milliseconds
+
+/** `start` once, then `run` until its signal aborts. */
+export class NodeController {
+  readonly #deps: NodeDeps;
+  readonly #settings: NodeSettings;
+  readonly #health: NodeHealth;
+  readonly #facts: MachineFacts;
+  readonly #logger: Logger;
+  readonly #node: NodeWatch;
+  readonly #events: NodeEvents;
+  readonly #runtime: RuntimeMonitor;
+  readonly #writer: StatusWriter;
+  readonly #lease: LeaseKeeper;
+  #addresses: AddressResult = { kind: 'problem', problem: 'the node address is not known yet' };
+  #csiNodeProblem: string | undefined;
+  #lastProblems = '';
+
+  /** Reads the machine's facts; throws InvalidError when more is reserved than there is. */
+  static async create(
+    deps: NodeDeps,
+    settings: NodeSettings,
+    health: NodeHealth,
+    { signal }: { signal: AbortSignal },
+  ): Promise<NodeController> {
+    const { config } = settings;
+    const facts = await readMachineFacts(config.pods.rootDir, { signal });
+    const problems = findOverReservations(facts.resources, config.node);
+    if (problems.length > 0) {
+      const message = `invalid Node Allocatable configuration. ${problems.join(' ')}`;
+      throw new InvalidError(message, { code: 'OverReserved' });
+    }
+    return new NodeController(deps, settings, health, facts);
+  }
+
+  private constructor(deps: NodeDeps, settings: NodeSettings, health: NodeHealth, facts: MachineFacts) {
+    const { api, events, logger } = deps;
+    const { name, leaseDurationSeconds, statusReportFrequencyMs } = settings.config.node;
+    this.#deps = deps;
+    this.#settings = settings;
+    this.#health = health;
+    this.#facts = facts;
+    this.#logger = logger;
+    this.#node = new NodeWatch({ api, nodeName: name, logger });
+    this.#events = new NodeEvents(events, name);
+    this.#runtime = new RuntimeMonitor(deps.runtime, () => this.#writer.wake(), logger);
+    this.#writer = new StatusWriter({
+      api,
+      nodeName: name,
+      reportFrequencyMs: statusReportFrequencyMs,
+      node: this.#node,
+      buildStatus: present => this.#buildStatus(present.status),
+      onWritten: (before, status) => this.#events.written(before, status),
+      onReportDue: () => this.#runtime.imagesChanged(),
+      logger,
+    });
+    this.#lease = new LeaseKeeper({
+      api,
+      nodeName: name,
+      durationSeconds: leaseDurationSeconds,
+      nodeUID: () => this.#node.current()?.metadata.uid,
+      logger,
+    });
+  }
+
+  /** Our Node as the API server has it: podCIDRs, labels, allocatable. */
+  get view(): NodeView {
+    return this.#node;
+  }
+
+  get machine(): MachineFacts {
+    return this.#facts;
+  }
+
+  /** When the API server last took our heartbeat. */
+  get lastLeaseRenewalMs(): number | undefined {
+    return this.#lease.lastRenewalMs;
+  }
+
+  /** Why pods with a network of their own cannot start now (kubelet: event NetworkNotReady). */
+  networkProblem(): string | undefined {
+    return findNetworkProblem(this.#runtime.facts());
+  }
+
+  /** A health reporter or a pressure has news. */
+  healthChanged(): void {
+    this.#writer.wake();
+  }
+
+  /** An image was pulled or removed. */
+  imagesChanged(): void {
+    this.#runtime.imagesChanged();
+  }
+
+  async run({ signal }: { signal: AbortSignal }): Promise<void> {
+    const tasks = new TaskGroup({ signal });
+    this.#events.starting(this.#deps.cgroups.version);
+    this.#node.onChange(() => this.#onNodeChange());
+    tasks.run(taskSignal => this.#lease.run({ signal: taskSignal }));
+    tasks.run(taskSignal => this.#runtime.run({ signal: taskSignal }));
+    tasks.run(taskSignal => this.#runPodsCgroup(taskSignal));
+    tasks.run(taskSignal => this.#runRegistered(tasks, taskSignal));
+    await tasks.join();
+  }
+
+  /** What needs the Node object, in the order in which it becomes true. */
+  async #runRegistered(tasks: TaskGroup, signal: AbortSignal): Promise<void> {
+    await this.#lookAtAddresses(signal);
+    // A Node that is created with the runtime's answer in it needs no second write.
+    await settledOrAborted(
+      this.#runtime.firstLook,
+      AbortSignal.any([signal, AbortSignal.timeout(FIRST_LOOK_MS)]),
+    );
+    const { config } = this.#settings;
+    const architecture = this.#facts.identity.architecture;
+    const registered = await ensureRegistered(
+      {
+        api: this.#deps.api,
+        config: config.node,
+        architecture,
+        buildNode: () => buildNode(config.node, architecture, this.#buildStatus(undefined)),
+        logger: this.#logger,
+      },
+      { signal },
+    );
+    if (!registered) return;
+    if (registered.isNew) this.#events.written(undefined, registered.node.status ?? {});
+    this.#node.update(registered.node);
+    tasks.run(taskSignal => this.#node.run({ signal: taskSignal }));
+    tasks.run(taskSignal => this.#runCSINode(taskSignal));
+    tasks.run(taskSignal => this.#writer.run({ signal: taskSignal }));
+    tasks.run(taskSignal => this.#buildPodNetwork().run({ signal: taskSignal }));
+    tasks.run(taskSignal => this.#runAddresses(taskSignal));
+  }
+
+  #onNodeChange(): void {
+    this.#lease.wake();
+    this.#writer.wake();
+    this.#events.looked(this.#node.current());
+  }
+
+  #buildPodNetwork(): PodNetwork {
+    const { config } = this.#settings;
+    return new PodNetwork({
+      api: this.#deps.api,
+      config: config.network,
+      nodeName: config.node.name,
+      node: this.#node,
+      onConfigChanged: () => this.#runtime.lookNow(),
+      logger: this.#logger,
+    });
+  }
+
+  #runPodsCgroup(signal: AbortSignal): Promise<void> {
+    return runAllocatableCgroup(
+      {
+        cgroups: this.#deps.cgroups,
+        driver: this.#settings.cgroupDriver,
+        config: this.#settings.config,
+        machine: this.#facts.resources,
+        events: this.#events,
+        logger: this.#logger,
+      },
+      { signal },
+    );
+  }
+
+  async #runCSINode(signal: AbortSignal): Promise<void> {
+    const { name } = this.#settings.config.node;
+    const backoff = new Backoff({ initialMs: 500, maxMs: 30_000, jitter: 0.5 });
+    while (!signal.aborted) {
+      try {
+        const uid = this.#node.current()?.metadata.uid ?? '';
+        await ensureCSINode(this.#deps.api, { name, uid }, { signal });
+        this.#csiNodeProblem = undefined;
+        this.#writer.wake();
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#csiNodeProblem = `CSINode is not yet initialized: ${errorMessage(error)}`;
+        this.#writer.wake();
+        await sleep(backoff.nextMs(), { signal });
+      }
+    }
+  }
+
+  async #runAddresses(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(ADDRESS_LOOK_MS, { signal });
+      if (signal.aborted) return;
+      await this.#lookAtAddresses(signal);
+      this.#writer.wake();
+    }
+  }
+
+  async #lookAtAddresses(signal: AbortSignal): Promise<void> {
+    const present = this.#node.current()?.status?.addresses ?? [];
+    this.#addresses = await readNodeAddresses(this.#settings.config.node, present, { signal });
+  }
+
+  #buildStatus(present: NodeStatus | undefined): NodeStatus {
+    const nowMs = systemClock.nowMs();
+    const problems = this.#findProblems(nowMs);
+    const { node, server } = this.#settings.config;
+    return buildStatus(present, {
+      config: node,
+      kubeletVersion: this.#settings.kubeletVersion,
+      serverPort: server.port,
+      machine: this.#facts.resources,
+      identity: this.#facts.identity,
+      addresses:
+        this.#addresses.kind === 'addresses' ? this.#addresses.addresses : (present?.addresses ?? []),
+      conditions: buildConditions(present?.conditions ?? [], {
+        nowMs,
+        pressure: this.#health.pressure(),
+        problems,
+      }),
+      containerRuntimeVersion: this.#runtime.version,
+      runtimeHandlers: this.#runtime.handlers,
+      supplementalGroupsPolicy: this.#runtime.supplementalGroupsPolicy,
+      images: this.#runtime.images,
+    });
+  }
+
+  #findProblems(nowMs: number): readonly string[] {
+    const describe = (subject: string): string => this.#health.describePod(subject) ?? subject;
+    const problems = [
+      ...findRuntimeProblems(this.#runtime.facts(), nowMs, describe),
+      ...(this.#csiNodeProblem === undefined ? [] : [this.#csiNodeProblem]),
+      ...this.#health.reporters.flatMap(report => report()),
+      ...(this.#addresses.kind === 'problem' ? [this.#addresses.problem] : []),
+    ];
+    this.#logProblems(problems);
+    return problems;
+  }
+
+  #logProblems(problems: readonly string[]): void {
+    const text = problems.length > 0 ? joinProblems(problems) : 'none';
+    if (text === this.#lastProblems) return;
+    if (text === 'none') this.#logger.info('node is ready');
+    else this.#logger.warn({ reason: text }, 'node is not ready');
+    this.#lastProblems = text;
+  }
+}

@@ -1,0 +1,185 @@
+// The pod network of a cluster that brings none: CNI configuration, sysctls, packet rules and routes, in that order,
+// looked at again on every change and each minute. All of it goes when the network is somebody else's.
+import type { ApiClient } from '../api/client.ts';
+import type { NetworkConfig } from '../config/config.ts';
+import { findLink } from '../host/links.ts';
+import { findDefaultRoute } from '../host/routes.ts';
+import { ensureSysctl, NETWORK_SYSCTLS } from '../host/sysctl.ts';
+import { watchDirectory } from '../host/watch-directory.ts';
+import type { Logger } from '../lib/logger.ts';
+import { TaskGroup } from '../lib/task-group.ts';
+import { Wakeup } from '../lib/wakeup.ts';
+import { readCNIDirectory, removeConflist, writeConflist } from './cni-directory.ts';
+import type { NodeView } from './node-watch.ts';
+import { OutageLog } from './outage-log.ts';
+import { PacketRules, type PacketRuleInputs } from './packet-rules.ts';
+import { PeerNodes } from './peer-nodes.ts';
+import { PeerRoutes } from './peer-routes.ts';
+import { type NetworkPlan, planNetwork } from './plan-network.ts';
+import { cidrFamily, collectPodCIDRs, podCIDRsOf } from './plan-routes.ts';
+
+export interface PodNetworkDeps {
+  readonly api: ApiClient;
+  readonly config: NetworkConfig;
+  readonly nodeName: string;
+  readonly node: NodeView;
+  /** The runtime sees another CNI configuration from now on. */
+  readonly onConfigChanged: () => void;
+  readonly logger: Logger;
+}
+
+const RECHECK_MS = 60_000; // as kindnet and flannel: firewalls flush tables, network daemons flush routes
+const RETRY_MS = 2_000;
+// Rules of an earlier run know all podCIDRs: they stand until the list of nodes is here again, if it comes at all.
+const PEERS_WAIT_MS = 3_000;
+
+export class PodNetwork {
+  readonly #deps: PodNetworkDeps;
+  readonly #wakeup = new Wakeup();
+  readonly #peers: PeerNodes;
+  readonly #routes: PeerRoutes;
+  readonly #rules: PacketRules;
+  #lastPlan: NetworkPlan['kind'] | undefined;
+  #peersTask: { readonly abort: AbortController; readonly startedAtMs: number } | undefined;
+
+  constructor(deps: PodNetworkDeps) {
+    const { api, logger, nodeName } = deps;
+    this.#deps = deps;
+    this.#peers = new PeerNodes({ api, logger, onChange: () => this.#wakeup.wake() });
+    this.#routes = new PeerRoutes(nodeName, logger);
+    this.#rules = new PacketRules(logger);
+  }
+
+  async run({ signal }: { signal: AbortSignal }): Promise<void> {
+    const tasks = new TaskGroup({ signal });
+    const stopListening = this.#deps.node.onChange(() => this.#wakeup.wake());
+    tasks.run(taskSignal => this.#watchDirectory(taskSignal));
+    tasks.run(taskSignal => this.#runPasses(tasks, taskSignal));
+    await tasks.join().finally(stopListening);
+  }
+
+  async #watchDirectory(signal: AbortSignal): Promise<void> {
+    for await (const _ of watchDirectory(this.#deps.config.cniConfDir, { signal })) {
+      this.#wakeup.wake();
+      this.#deps.onConfigChanged();
+    }
+  }
+
+  async #runPasses(tasks: TaskGroup, signal: AbortSignal): Promise<void> {
+    const outage = new OutageLog(this.#deps.logger, 'pod network set-up');
+    while (!signal.aborted) {
+      let delayMs = RETRY_MS;
+      try {
+        await this.#pass(tasks, signal);
+        outage.succeeded();
+        delayMs = this.#awaitsPeers() ? PEERS_WAIT_MS : RECHECK_MS;
+      } catch (error) {
+        if (signal.aborted) return;
+        outage.failed(error);
+      }
+      await this.#wakeup.wait(delayMs, { signal });
+    }
+  }
+
+  async #pass(tasks: TaskGroup, signal: AbortSignal): Promise<void> {
+    const { config, node, logger } = this.#deps;
+    const podCIDRs = podCIDRsOf(node.current());
+    const directory = await readCNIDirectory(config.cniConfDir);
+    const mtu = config.mtu > 0 ? config.mtu : await findUplinkMTU();
+    const plan = planNetwork({ ...config, ...directory, podCIDRs, mtu });
+    if (plan.kind === 'notOurs') {
+      if (this.#lastPlan !== plan.kind) await this.#leave(plan, signal);
+    } else if (plan.kind !== 'awaitPodCIDR') {
+      if (this.#lastPlan === undefined || this.#lastPlan === 'notOurs') await ensureSysctls(logger);
+      await this.#ensureNetwork(plan, podCIDRs, tasks, signal);
+    } else if (this.#lastPlan !== plan.kind) {
+      logger.info('waiting for the podCIDR of this node');
+    }
+    this.#lastPlan = plan.kind;
+  }
+
+  async #ensureNetwork(
+    plan: NetworkPlan,
+    podCIDRs: readonly string[],
+    tasks: TaskGroup,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { config, logger, onConfigChanged } = this.#deps;
+    if (plan.kind === 'write') {
+      await writeConflist(config.cniConfDir, plan.content);
+      logger.info({ podCIDRs, directory: config.cniConfDir }, 'CNI configuration written');
+      onConfigChanged();
+    }
+    this.#startPeers(tasks);
+    if (this.#awaitsPeers()) return;
+    const nodes = this.#peers.list();
+    if (nodes && config.nodeRoutes) await this.#routes.ensure(nodes);
+    const clusterCIDRs = collectPodCIDRs(nodes ?? []);
+    await this.#rules.ensure(buildRuleInputs(podCIDRs, clusterCIDRs), {
+      masquerade: config.masquerade,
+      signal,
+    });
+  }
+
+  #awaitsPeers(): boolean {
+    if (!this.#peersTask || this.#peers.list()) return false;
+    return performance.now() - this.#peersTask.startedAtMs < PEERS_WAIT_MS;
+  }
+
+  /** Only a network of our own needs to know the other nodes. */
+  #startPeers(tasks: TaskGroup): void {
+    if (this.#peersTask) return;
+    const abort = new AbortController();
+    this.#peersTask = { abort, startedAtMs: performance.now() };
+    tasks.run(signal => this.#peers.run({ signal: AbortSignal.any([signal, abort.signal]) }));
+  }
+
+  async #leave(
+    { owner, removeOwn }: Extract<NetworkPlan, { kind: 'notOurs' }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { config, logger, onConfigChanged } = this.#deps;
+    logger.info({ owner }, 'the pod network is not managed here');
+    this.#peersTask?.abort.abort();
+    this.#peersTask = undefined;
+    if (removeOwn) {
+      await removeConflist(config.cniConfDir);
+      onConfigChanged();
+    }
+    await this.#routes.ensure([]);
+    await this.#rules.remove([4, 6], { signal });
+  }
+}
+
+function buildRuleInputs(podCIDRs: readonly string[], clusterCIDRs: readonly string[]): PacketRuleInputs {
+  return new Map(
+    podCIDRs.map(ownPodCIDR => {
+      const family = cidrFamily(ownPodCIDR);
+      const clusterPodCIDRs = clusterCIDRs.filter(cidr => cidrFamily(cidr) === family);
+      return [family, { ownPodCIDR, clusterPodCIDRs }] as const;
+    }),
+  );
+}
+
+// Pods whose frames are larger than the uplink's would depend on path MTU discovery, which firewalls break.
+async function findUplinkMTU(): Promise<number> {
+  for (const family of [4, 6] as const) {
+    const route = await findDefaultRoute({ family });
+    const link = route?.linkIndex === undefined ? undefined : await findLink(route.linkIndex);
+    if (link && link.mtu > 0) return link.mtu;
+  }
+  return 0;
+}
+
+async function ensureSysctls(logger: Logger): Promise<void> {
+  for (const sysctl of NETWORK_SYSCTLS) {
+    const outcome = await ensureSysctl(sysctl);
+    if (outcome.kind === 'changed') logger.info({ sysctl: sysctl.name, value: sysctl.value }, 'sysctl set');
+    if (outcome.kind === 'denied') {
+      logger.warn(
+        { sysctl: sysctl.name, value: outcome.actual, reason: outcome.message },
+        `sysctl cannot be set, and ${sysctl.why}`,
+      );
+    }
+  }
+}
