@@ -16,7 +16,22 @@ t.test('restoreError() quotes the refused line and tells what may pass', async t
     input,
   );
   t.type(refused, InvalidError);
-  t.match(refused.message, /line 3 failed: -A X -j NOSUCH$/);
+  t.equal(refused.message, 'iptables-restore: line 3 failed: -A X -j NOSUCH');
+  const missing = {
+    exitCode: 2,
+    stdout: '',
+    stderr: `iptables-restore v1.8.9 (nf_tables): Chain 'NOSUCH' does not exist
+Error occurred at line: 4
+Try \`iptables-restore -h' or 'iptables-restore --help' for more information.
+`,
+  };
+  t.equal(
+    restoreError(missing, input).message,
+    "iptables-restore: Chain 'NOSUCH' does not exist; Error occurred at line: 4: -A X -j NOSUCH",
+  );
+  const kernel =
+    'iptables-restore v1.8.9 (nf_tables): \nline 3: RULE_APPEND failed (Invalid argument): rule in chain X';
+  t.type(restoreError({ exitCode: 4, stdout: '', stderr: kernel }, input), InvalidError);
   const stderr = 'Another app is currently holding the xtables lock; still 4s 0us time ahead';
   t.type(restoreError({ exitCode: 4, stdout: '', stderr }, input), UnavailableError);
   t.type(restoreError({ exitCode: undefined, stdout: '', stderr: '' }, input), UnavailableError);

@@ -59,25 +59,40 @@ export async function saveRules(
   throw new UnavailableError(`${commandName(family)}-save: ${stderr.trim()}`, { code: `Exit${exitCode}` });
 }
 
+/** The error of a restore that failed, with the line at fault. */
 export function restoreError(
   { exitCode, stderr }: CommandResult,
   input: string,
 ): InvalidError | UnavailableError {
-  const text = stderr.trim().replace(/\s*\n\s*/g, '; ');
-  const isPassing =
-    exitCode === undefined ||
-    exitCode === EXIT_RESOURCE_PROBLEM ||
-    /xtables lock|Resource temporarily/.test(text);
-  const message = `iptables-restore: ${text || `exit code ${exitCode}`}${quoteLine(text, input)}`;
+  const text = stderr
+    .replace(/^ip6?tables(-\w+)*( v[\d.]+ \(\w+\))?:|^Try `.*$/gm, '')
+    .trim()
+    .replace(/\s*\n\s*/g, '; ');
+  const line = lineAtFault(text, input);
+  const message = [
+    `iptables-restore: ${text || `exit code ${exitCode}`}`,
+    ...(line === undefined ? [] : [line]),
+  ];
   const code = `Exit${exitCode ?? 'BySignal'}`;
-  return isPassing ? new UnavailableError(message, { code }) : new InvalidError(message, { code });
+  return isPassing(exitCode, text)
+    ? new UnavailableError(message.join(': '), { code })
+    : new InvalidError(message.join(': '), { code });
 }
 
-// `line 3 failed` and `Error occurred at line: 3` count from 1.
-function quoteLine(text: string, input: string): string {
+// nft refuses a rule with the same exit code that a concurrent transaction gives.
+function isPassing(exitCode: number | undefined, text: string): boolean {
+  if (exitCode === undefined || /xtables lock|Resource temporarily/.test(text)) return true;
+  return exitCode === EXIT_RESOURCE_PROBLEM && !/Invalid argument|not supported/.test(text);
+}
+
+function lineAtFault(text: string, input: string): string | undefined {
+  const lines = input.split('\n');
+  // nft notices a missing chain later, at a line that is not at fault.
+  const missing = /Chain '([^']+)' does not exist/.exec(text)?.[1];
+  if (missing !== undefined) return lines.find(line => line.startsWith('-') && line.includes(missing));
+  // `line 3 failed` and `Error occurred at line: 3` count from 1.
   const number = /line:? (\d+)/.exec(text)?.[1];
-  const line = number === undefined ? undefined : input.split('\n')[Number(number) - 1];
-  return line === undefined ? '' : `: ${line}`;
+  return number === undefined ? undefined : lines[Number(number) - 1];
 }
 
 function commandName(family: IPFamily): string {

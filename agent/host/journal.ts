@@ -19,6 +19,10 @@ const MAX_VALUE_BYTES = 32 * 1024;
 const MAX_ENTRY_BYTES = 160 * 1024;
 const MAX_FIELD_NAME_LENGTH = 64;
 
+// A burst outruns journald, whose queue holds few datagrams; keep what comes until it has caught up.
+const MAX_BACKLOG_ENTRIES = 2000;
+const RETRY_MS = 5;
+
 // syslog(3) priorities
 const PRIORITIES: Readonly<Record<string, number>> = {
   fatal: 2,
@@ -126,9 +130,11 @@ export function isJournalStream(journalStream: string | undefined, fd: number): 
   return journalStream === `${dev}:${ino}`;
 }
 
-/** A pino destination that sends to the journal and never waits for it. */
+/** A pino destination that sends to the journal and never waits for it: what it cannot take at once is kept a while. */
 export class JournalStream implements Disposable {
   readonly #sender: UnixDatagramSender;
+  readonly #backlog: Buffer[] = [];
+  #retryTimer: NodeJS.Timeout | undefined;
 
   constructor({ socketPath = JOURNAL_SOCKET }: { readonly socketPath?: string } = {}) {
     this.#sender = new UnixDatagramSender(socketPath);
@@ -137,15 +143,42 @@ export class JournalStream implements Disposable {
   /** One JSON line of the logger. */
   write(line: string): void {
     // Our own logger made it: an object, always.
-    const record = JSON.parse(line) as LogRecord;
-    const outcome = this.#sender.send(buildJournalEntry(record));
+    const entry = buildJournalEntry(JSON.parse(line) as LogRecord);
+    this.#sendBacklog();
+    const outcome = this.#backlog.length > 0 ? 'EAGAIN' : this.#sender.send(entry);
     if (outcome === 'sent') return;
+    if (outcome === 'EAGAIN') {
+      this.#keep(entry);
+      return;
+    }
     droppedLines.inc();
-    // EAGAIN: journald is there and behind; its stream of our stderr would be too.
-    if (outcome !== 'EAGAIN') writeToStderr(line);
+    writeToStderr(line);
+  }
+
+  // EAGAIN: journald is there and behind; its stream of our stderr would be too.
+  #keep(entry: Buffer): void {
+    if (this.#backlog.length >= MAX_BACKLOG_ENTRIES) droppedLines.inc();
+    else this.#backlog.push(entry);
+    this.#retryTimer ??= setTimeout(() => this.#retry(), RETRY_MS);
+  }
+
+  #retry(): void {
+    this.#sendBacklog();
+    this.#retryTimer = this.#backlog.length > 0 ? setTimeout(() => this.#retry(), RETRY_MS) : undefined;
+  }
+
+  #sendBacklog(): void {
+    while (this.#backlog[0]) {
+      const outcome = this.#sender.send(this.#backlog[0]);
+      if (outcome === 'EAGAIN') return;
+      if (outcome !== 'sent') droppedLines.inc();
+      this.#backlog.shift();
+    }
   }
 
   [Symbol.dispose](): void {
+    clearTimeout(this.#retryTimer);
+    this.#sendBacklog();
     this.#sender[Symbol.dispose]();
   }
 }
