@@ -11,6 +11,7 @@ import { metricsRegistry } from '../lib/metrics.ts';
 import { Semaphore } from '../lib/semaphore.ts';
 import { sleep } from '../lib/sleep.ts';
 import { TaskGroup } from '../lib/task-group.ts';
+import { OWNED_CONDITIONS } from './conditions.ts';
 import { buildStatusPatch } from './patch.ts';
 
 const CONCURRENT_WRITES = 16;
@@ -71,9 +72,16 @@ export class StatusWriter {
     this.#start(entry);
   }
 
-  /** The pod's newest known status: what was set last, or what the API server has. */
+  /**
+   * The status to build the next one from: what was set last for the fields of the node, what the API server has for
+   * everything that others may write (foreign conditions, reason, message).
+   */
   latest(pod: Pod): PodStatus {
-    return this.#entries.get(pod.metadata.uid ?? '')?.next ?? pod.status ?? {};
+    const { known, next } = this.#entry(pod);
+    const { reason: _reason, message: _message, ...own } = next;
+    const foreign = (known.status.conditions ?? []).filter(({ type }) => !OWNED_CONDITIONS.has(type));
+    const owned = (next.conditions ?? []).filter(({ type }) => OWNED_CONDITIONS.has(type));
+    return { ...known.status, ...own, conditions: [...foreign, ...owned] };
   }
 
   /** The object is gone: whatever was to be said about it no longer matters. */

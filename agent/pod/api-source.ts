@@ -1,0 +1,93 @@
+// Pods bound to this node, from the API server to the workers. A pod is given up because the server told of its
+// deletion, or because two looks agree that it is gone: an empty list alone never ends a running pod.
+
+import type { ApiClient } from '../api/client.ts';
+import type { Pod } from '../api/objects.ts';
+import { trimPod } from '../api/trim.ts';
+import { watchObjects } from '../api/watch.ts';
+import { Backoff } from '../lib/backoff.ts';
+import type { Logger } from '../lib/logger.ts';
+import { sleep } from '../lib/sleep.ts';
+import type { RuntimeSnapshots } from '../runtime/snapshots.ts';
+import type { PodWorkers } from './workers.ts';
+
+const PODS_PATH = '/api/v1/pods';
+const SECOND_LOOK_RETRY = { initialMs: 500, maxMs: 30_000, jitter: 0.3 } as const;
+
+export interface ApiSourceDeps {
+  readonly client: ApiClient;
+  readonly nodeName: string;
+  readonly workers: PodWorkers;
+  readonly snapshots: RuntimeSnapshots;
+  readonly logger: Logger;
+}
+
+/** Lives until the signal aborts. */
+export async function runApiSource(deps: ApiSourceDeps, { signal }: { signal: AbortSignal }): Promise<void> {
+  const { client, nodeName, workers, logger } = deps;
+  const query = { fieldSelector: `spec.nodeName=${nodeName}` };
+  const options = { path: PODS_PATH, query, signal, logger, trim: trimPod };
+  for await (const event of watchObjects<Pod>(client, options)) {
+    switch (event.kind) {
+      case 'upserted':
+        workers.upsert({ pod: event.object, source: 'api' });
+        break;
+      case 'deleted':
+        workers.remove(event.object.metadata.uid ?? '');
+        break;
+      case 'synced':
+        for (const pod of event.objects) workers.upsert({ pod, source: 'api' });
+        await removeUnlisted(deps, event.objects, signal);
+        workers.completeDesired();
+        break;
+    }
+  }
+}
+
+async function removeUnlisted(
+  deps: ApiSourceDeps,
+  listed: readonly Pod[],
+  signal: AbortSignal,
+): Promise<void> {
+  const missing = findMissing(deps, listed);
+  if (missing.size === 0) return;
+  const again = await lookAgain(deps, missing.size, signal);
+  for (const pod of again ?? []) deps.workers.upsert({ pod, source: 'api' });
+  if (!again) return;
+  const stillMissing = findMissing(deps, again);
+  for (const podUID of missing) if (stillMissing.has(podUID)) deps.workers.remove(podUID);
+}
+
+// What runs or was asked for, and does not stand in the list.
+function findMissing({ workers, snapshots }: ApiSourceDeps, listed: readonly Pod[]): Set<string> {
+  const present = new Set(listed.map(({ metadata }) => metadata.uid));
+  const known = [
+    ...workers.desiredPods().map(({ metadata }) => metadata.uid ?? ''),
+    ...[...snapshots.all()].map(({ podUID }) => podUID),
+  ];
+  return new Set(known.filter(podUID => !present.has(podUID)));
+}
+
+/** The list as etcd has it now (no resourceVersion: a quorum read), tried until the server answers. */
+async function lookAgain(
+  { client, nodeName, logger }: ApiSourceDeps,
+  missing: number,
+  signal: AbortSignal,
+): Promise<readonly Pod[] | undefined> {
+  const backoff = new Backoff(SECOND_LOOK_RETRY);
+  const query = { fieldSelector: `spec.nodeName=${nodeName}` };
+  while (!signal.aborted) {
+    try {
+      const list = await client.get<{ items: readonly Pod[] }>(PODS_PATH, { signal, query });
+      return list.items.map(trimPod);
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      logger.warn(
+        { missing, err: error },
+        'pods are missing from the list; they keep running until a second look',
+      );
+    }
+    await sleep(backoff.nextMs(), { signal });
+  }
+  return undefined;
+}

@@ -1,0 +1,79 @@
+import { mkdir } from 'node:fs/promises';
+import type { Pod } from '../api/objects.ts';
+import type { CgroupLimits } from '../host/cgroup-limits.ts';
+import { errorMessage } from '../lib/errors.ts';
+import { CPU_PERIOD_US, cpuQuotaUs, cpuShares } from '../resources/linux-resources.ts';
+import { buildPodResources, buildQosClass } from '../resources/pod-resources.ts';
+import { podDirectory } from '../volume/pod-directories.ts';
+import type { ActionSignals, PodEffects } from './effects.ts';
+import { podUID } from './naming.ts';
+import type { ActionOutcome } from './outcome.ts';
+import type { PodAction } from './pod-plan.ts';
+import { formatRpcError } from './rpc-error.ts';
+import { buildSandboxConfig } from './sandbox-config.ts';
+
+/** Directories, cgroup, sandbox: in this order, each of them idempotent. */
+export async function createSandbox(
+  action: PodAction & { kind: 'createSandbox' },
+  pod: Pod,
+  effects: PodEffects,
+  signals: ActionSignals,
+): Promise<ActionOutcome> {
+  const { events, runtime, contexts, sandboxPlaces, logger, clock } = effects;
+  const context = await contexts.read(pod);
+  const outcome = buildSandboxConfig(pod, action.attempt, context);
+  if (outcome.kind === 'refused') return failSandbox(pod, effects, outcome.message);
+  if (action.replaces !== undefined) {
+    events.pod(pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
+  }
+  for (const warning of outcome.dns.warnings) events.pod(pod, 'Warning', 'DNSConfigForming', warning);
+  try {
+    const directory = podDirectory(context.rootDir, podUID(pod));
+    await Promise.all([
+      mkdir(`${directory}/volumes`, { recursive: true, mode: 0o750 }),
+      mkdir(`${directory}/plugins`, { recursive: true, mode: 0o750 }),
+      mkdir(outcome.config.logDirectory ?? '', { recursive: true, mode: 0o755 }),
+    ]);
+    await effects.cgroups.ensure(context.cgroupParent, buildPodLimits(pod));
+  } catch (error) {
+    const message = `unable to ensure pod container exists: ${errorMessage(error)}`;
+    events.pod(pod, 'Warning', 'FailedCreatePodContainer', message);
+    return { kind: 'failed', step: 'sandbox', message };
+  }
+  try {
+    const startedAtMs = clock.nowMs();
+    const options = { signal: signals.shutdown, podUID: podUID(pod) };
+    const runtimeHandler = ''; // RuntimeClass comes later; empty is the runtime's default
+    const sandboxId = await sandboxPlaces.run(
+      () => runtime.runPodSandbox(outcome.config, { runtimeHandler }, options),
+      { signal: signals.interrupt, priority: -(pod.spec.priority ?? 0) },
+    );
+    const durationMs = clock.nowMs() - startedAtMs;
+    logger.info({ sandboxId, attempt: action.attempt, durationMs }, 'sandbox created');
+    return { kind: 'done' };
+  } catch (error) {
+    if (signals.interrupt.aborted) throw error;
+    return failSandbox(pod, effects, formatRpcError(error));
+  }
+}
+
+function failSandbox(pod: Pod, { events }: PodEffects, message: string): ActionOutcome {
+  const text = `Failed to create pod sandbox: ${message}`;
+  if (pod.metadata.deletionTimestamp === undefined) {
+    events.pod(pod, 'Warning', 'FailedCreatePodSandBox', text);
+  }
+  return { kind: 'failed', step: 'sandbox', message: text };
+}
+
+/** Limits of the pod's own cgroup by QoS class (cm/helpers_linux.go ResourceConfigForPod). */
+export function buildPodLimits(pod: Pod): CgroupLimits {
+  const { requests, limits, isCpuLimitedEverywhere, isMemoryLimitedEverywhere } = buildPodResources(pod.spec);
+  if (buildQosClass(pod.spec) === 'BestEffort') return { cpuShares: cpuShares(0) };
+  return {
+    cpuShares: cpuShares(requests.cpuMilli),
+    ...(isCpuLimitedEverywhere
+      ? { cpuQuotaUs: cpuQuotaUs(limits.cpuMilli), cpuPeriodUs: CPU_PERIOD_US }
+      : {}),
+    ...(isMemoryLimitedEverywhere ? { memoryLimitBytes: limits.memoryBytes } : {}),
+  };
+}

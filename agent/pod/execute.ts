@@ -1,0 +1,110 @@
+// Performs one action. Every branch is idempotent, so that an agent killed half-way is repaired by the next plan.
+
+import type { Pod } from '../api/objects.ts';
+import { errorMessage } from '../lib/errors.ts';
+import { createSandbox } from './create-sandbox.ts';
+import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
+import { type ActionOutcome, stepOf } from './outcome.ts';
+import type { PodAction } from './pod-plan.ts';
+import { removeContainerRecord, removePodRecords } from './remove-records.ts';
+import { startContainer } from './start-container.ts';
+import { tearDownPod } from './tear-down-pod.ts';
+
+// Below this the runtime would not give a process any chance (the kubelet's floor).
+const MIN_STOP_GRACE_SECONDS = 2;
+
+const DONE: ActionOutcome = { kind: 'done' };
+
+/** Never throws except by the shutdown signal: a failure is an outcome. */
+export async function execute(
+  action: PodAction,
+  target: ActionTarget,
+  effects: PodEffects,
+  signals: ActionSignals,
+): Promise<ActionOutcome> {
+  try {
+    return await perform(action, target, effects, signals);
+  } catch (error) {
+    signals.shutdown.throwIfAborted();
+    // Broken off because the pod's fate changed: no failure to remember, the next plan knows.
+    if (signals.interrupt.aborted) return DONE;
+    return { kind: 'failed', step: stepOf(action) ?? 'sandbox', message: errorMessage(error) };
+  }
+}
+
+async function perform(
+  action: PodAction,
+  target: ActionTarget,
+  effects: PodEffects,
+  signals: ActionSignals,
+): Promise<ActionOutcome> {
+  const { observed } = target;
+  const options = { signal: signals.shutdown, podUID: observed.podUID };
+  switch (action.kind) {
+    case 'prepareVolumes':
+      return await prepareVolumes(requirePod(target), effects, signals);
+    case 'prepareImage':
+      return await prepareImage(action.containerName, requirePod(target), effects, signals);
+    case 'createSandbox':
+      return await createSandbox(action, requirePod(target), effects, signals);
+    case 'startContainer':
+      return await startContainer(action, { ...target, pod: requirePod(target) }, effects, signals);
+    case 'stopContainer': {
+      if (target.pod) {
+        effects.events.container(target.pod, action.containerName)('Normal', 'Killing', action.message);
+      }
+      const graceSeconds = Math.max(MIN_STOP_GRACE_SECONDS, action.gracePeriodSeconds);
+      const stopOptions = { ...options, signal: signals.interrupt };
+      await effects.runtime.stopContainer(action.containerId, graceSeconds, stopOptions);
+      return DONE;
+    }
+    case 'stopSandbox':
+      await effects.runtime.stopPodSandbox(action.sandboxId, options);
+      return DONE;
+    case 'removeContainer':
+      await removeContainerRecord(action.containerId, target, effects, signals);
+      return DONE;
+    case 'removeSandbox':
+      await effects.runtime.removePodSandbox(action.sandboxId, options);
+      return DONE;
+    case 'tearDown':
+      await tearDownPod(target, effects, signals);
+      return DONE;
+    case 'removePod':
+      await removePodRecords(target, effects, signals);
+      return DONE;
+  }
+}
+
+// Only pods that are asked for get anything made; a plan without a pod has no such action.
+function requirePod({ pod, observed }: ActionTarget): Pod {
+  if (!pod) throw new Error(`pod ${observed.podUID} is not asked for, nothing can be made for it`);
+  return pod;
+}
+
+async function prepareVolumes(
+  pod: Pod,
+  { volumes, events }: PodEffects,
+  { interrupt }: ActionSignals,
+): Promise<ActionOutcome> {
+  const outcome = await volumes.ensureVolumes(pod, { signal: interrupt });
+  if (outcome.kind === 'ready') return { kind: 'volumesReady', volumes: outcome.volumes };
+  const texts = outcome.failures.map(
+    ({ volume, message }) => `MountVolume.SetUp failed for volume "${volume}" : ${message}`,
+  );
+  for (const text of texts) events.pod(pod, 'Warning', 'FailedMount', text);
+  return { kind: 'failed', step: 'volumes', message: texts.join('; ') };
+}
+
+async function prepareImage(
+  containerName: string,
+  pod: Pod,
+  { images, events }: PodEffects,
+  { interrupt }: ActionSignals,
+): Promise<ActionOutcome> {
+  const container = pod.spec.containers.find(({ name }) => name === containerName);
+  if (!container) return DONE;
+  const emit = events.container(pod, containerName);
+  const image = await images.ensureImage(pod.metadata.uid ?? '', container, emit, { signal: interrupt });
+  return { kind: 'imageKnown', containerName, image };
+}

@@ -1,0 +1,123 @@
+// How an action ended, and what a worker remembers of it. Pure.
+
+import type { ImageOutcome } from '../image/image-outcome.ts';
+import type { PreparedVolume } from '../volume/volume-manager.ts';
+import {
+  clearStepFailure,
+  noteStepFailure,
+  type PodMemory,
+  type PodStep,
+  type RetryCurve,
+  type StartFailure,
+  withEntry,
+  withoutKey,
+} from './memory.ts';
+import type { PodAction } from './pod-plan.ts';
+
+export type ActionOutcome =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'volumesReady'; readonly volumes: ReadonlyMap<string, PreparedVolume> }
+  | { readonly kind: 'imageKnown'; readonly containerName: string; readonly image: ImageOutcome }
+  /** A container was not started; the reason becomes its waiting reason. */
+  | {
+      readonly kind: 'notStarted';
+      readonly containerName: string;
+      readonly reason: string;
+      readonly message: string;
+      /** The step's own idea of when to come back (image back-off); else the start curve decides. */
+      readonly retryAtMs?: number;
+    }
+  | { readonly kind: 'failed'; readonly step: PodStep; readonly message: string };
+
+const STEP_RETRY: Readonly<Record<PodStep, RetryCurve>> = {
+  sandbox: { initialMs: 250, maxMs: 15_000 },
+  volumes: { initialMs: 1000, maxMs: 15_000 },
+  stop: { initialMs: 500, maxMs: 30_000 },
+  tearDown: { initialMs: 250, maxMs: 30_000 },
+  remove: { initialMs: 500, maxMs: 30_000 },
+};
+const START_RETRY: RetryCurve = { initialMs: 1000, maxMs: 15_000 };
+
+/** The pod-wide step an action belongs to; undefined for what concerns one container. */
+export function stepOf(action: PodAction): PodStep | undefined {
+  switch (action.kind) {
+    case 'createSandbox':
+      return 'sandbox';
+    case 'prepareVolumes':
+      return 'volumes';
+    case 'stopContainer':
+    case 'stopSandbox':
+      return 'stop';
+    case 'tearDown':
+      return 'tearDown';
+    case 'removeContainer':
+    case 'removeSandbox':
+    case 'removePod':
+      return 'remove';
+    case 'prepareImage':
+    case 'startContainer':
+      return undefined;
+  }
+}
+
+export function remember(
+  memory: PodMemory,
+  action: PodAction,
+  outcome: ActionOutcome,
+  nowMs: number,
+): PodMemory {
+  switch (outcome.kind) {
+    case 'failed':
+      return noteStepFailure(memory, outcome.step, outcome.message, nowMs, STEP_RETRY[outcome.step]);
+    case 'volumesReady':
+      return { ...clearStepFailure(memory, 'volumes'), volumes: outcome.volumes };
+    case 'imageKnown':
+      return { ...memory, images: withEntry(memory.images, outcome.containerName, outcome.image) };
+    case 'notStarted':
+      return {
+        ...memory,
+        images: withoutKey(memory.images, outcome.containerName),
+        startFailures: withEntry(
+          memory.startFailures,
+          outcome.containerName,
+          startFailure(memory, outcome, nowMs),
+        ),
+      };
+    case 'done':
+      return rememberDone(memory, action);
+  }
+}
+
+function rememberDone(memory: PodMemory, action: PodAction): PodMemory {
+  const step = stepOf(action);
+  const cleared = step ? clearStepFailure(memory, step) : memory;
+  switch (action.kind) {
+    case 'tearDown':
+      return { ...cleared, isTornDown: true, volumes: undefined };
+    case 'removePod':
+      return { ...cleared, isRemoved: true };
+    case 'startContainer':
+      return {
+        ...cleared,
+        images: withoutKey(memory.images, action.containerName),
+        startFailures: withoutKey(memory.startFailures, action.containerName),
+      };
+    default:
+      return cleared;
+  }
+}
+
+function startFailure(
+  memory: PodMemory,
+  outcome: ActionOutcome & { kind: 'notStarted' },
+  nowMs: number,
+): StartFailure {
+  const failures = (memory.startFailures.get(outcome.containerName)?.failures ?? 0) + 1;
+  const delayMs = Math.min(START_RETRY.maxMs, START_RETRY.initialMs * 2 ** (failures - 1));
+  return {
+    reason: outcome.reason,
+    message: outcome.message,
+    retryAtMs: outcome.retryAtMs ?? nowMs + delayMs,
+    failures,
+  };
+}

@@ -1,0 +1,84 @@
+import { readFile } from 'node:fs/promises';
+import type { Pod } from '../api/objects.ts';
+import type { Config } from '../config/config.ts';
+import { buildCgroupPath } from '../host/cgroup-names.ts';
+import { buildQosClass } from '../resources/pod-resources.ts';
+import type { Allocatable } from '../volume/build-downward-api.ts';
+import { parseResolvConf } from './dns-config.ts';
+import { podUID } from './naming.ts';
+import type { PodContext } from './pod-context.ts';
+
+/** What changes while the agent runs. */
+export interface NodeNow {
+  nodeIPs(): readonly string[];
+  allocatable(): Allocatable;
+}
+
+export interface ContextSettings {
+  readonly pods: Config['pods'];
+  readonly cgroupDriver: Config['runtime']['cgroupDriver'];
+  readonly cgroupRoot: string;
+  readonly cgroupVersion: 1 | 2;
+  readonly memoryBytes: number;
+}
+
+/** Collects the node's side of a pod's configuration. */
+export class PodContextSource {
+  readonly #settings: ContextSettings;
+  readonly #now: NodeNow;
+
+  constructor(settings: ContextSettings, now: NodeNow) {
+    this.#settings = settings;
+    this.#now = now;
+  }
+
+  get rootDir(): string {
+    return this.#settings.pods.rootDir;
+  }
+
+  get podLogsDir(): string {
+    return this.#settings.pods.podLogsDir;
+  }
+
+  nodeIPs(): readonly string[] {
+    return this.#now.nodeIPs();
+  }
+
+  /** The pod's cgroup path by its QoS class; the class in its status wins, it never changes (core/v1). */
+  cgroupParent(pod: Pod): string {
+    const { cgroupDriver, cgroupRoot } = this.#settings;
+    return buildCgroupPath({
+      driver: cgroupDriver,
+      cgroupRoot,
+      qosClass: buildQosClass(pod.spec),
+      podUID: podUID(pod),
+    });
+  }
+
+  /** Where the pod's cgroup may lie when its spec is no longer known. */
+  cgroupPathsOf(uid: string): readonly string[] {
+    const { cgroupDriver: driver, cgroupRoot } = this.#settings;
+    const classes = ['Guaranteed', 'Burstable', 'BestEffort'] as const;
+    return classes.map(qosClass => buildCgroupPath({ driver, cgroupRoot, qosClass, podUID: uid }));
+  }
+
+  async read(pod: Pod): Promise<PodContext> {
+    const { pods, cgroupVersion, memoryBytes } = this.#settings;
+    // The host's resolver may change at any time, and a new pod should see it.
+    const resolvConf = pods.resolvConf === '' ? '' : await readFile(pods.resolvConf, 'utf8').catch(() => '');
+    return {
+      rootDir: pods.rootDir,
+      podLogsDir: pods.podLogsDir,
+      clusterDNS: pods.clusterDNS,
+      clusterDomain: pods.clusterDomain ?? '',
+      hostDns: parseResolvConf(resolvConf),
+      nodeIPs: this.#now.nodeIPs(),
+      nodeMemoryBytes: memoryBytes,
+      allocatable: this.#now.allocatable(),
+      cgroupParent: this.cgroupParent(pod),
+      cgroupVersion,
+      isSeccompDefault: pods.seccompDefault,
+      isCpuLimited: pods.cpuCFSQuota,
+    };
+  }
+}

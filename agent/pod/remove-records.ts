@@ -1,0 +1,74 @@
+// Takes away what is left of containers and pods: runtime records, logs, links, directories.
+
+import { readdir, rm, rmdir, unlink } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import type { ObservedContainer } from '../runtime/observed-pod.ts';
+import { podDirectory } from '../volume/pod-directories.ts';
+import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
+import { containerLogLink, podLogDirectory } from './naming.ts';
+
+const LOG_LINK_DIRECTORY = '/var/log/containers';
+
+/** Log first, record last: a record without a log is found again, a log without a record is not. */
+export async function removeContainerRecord(
+  containerId: string,
+  { observed }: ActionTarget,
+  { runtime }: PodEffects,
+  { shutdown }: ActionSignals,
+): Promise<void> {
+  const container = observed.containers.find(({ id }) => id === containerId);
+  if (container) {
+    await removeLink(observed, container);
+    await removeLogs(container.logPath);
+  }
+  await runtime.removeContainer(containerId, { signal: shutdown, podUID: observed.podUID });
+}
+
+/** Everything of a pod whose object is gone. */
+export async function removePodRecords(
+  { observed }: ActionTarget,
+  { runtime, contexts }: PodEffects,
+  { shutdown }: ActionSignals,
+): Promise<void> {
+  const options = { signal: shutdown, podUID: observed.podUID };
+  await Promise.all(observed.containers.map(container => removeLink(observed, container)));
+  await Promise.all(observed.containers.map(({ id }) => runtime.removeContainer(id, options)));
+  await Promise.all(observed.sandboxes.map(({ id }) => runtime.removePodSandbox(id, options)));
+  if (observed.name !== '') {
+    const names = { namespace: observed.namespace, name: observed.name, uid: observed.podUID };
+    await rm(podLogDirectory(contexts.podLogsDir, names), { recursive: true, force: true });
+  }
+  await removePodDirectory(podDirectory(contexts.rootDir, observed.podUID));
+}
+
+async function removeLink(
+  pod: { namespace: string; name: string },
+  { name, id }: ObservedContainer,
+): Promise<void> {
+  await rm(containerLogLink(LOG_LINK_DIRECTORY, pod, name, id), { force: true });
+}
+
+// The current log and what rotation left beside it: `2.log`, `2.log.20260101-000000`, `2.log.….gz`.
+async function removeLogs(logPath: string): Promise<void> {
+  if (logPath === '') return;
+  const directory = dirname(logPath);
+  const names = await readdir(directory).catch(ignoreMissing);
+  const own = (names ?? []).filter(
+    name => name === basename(logPath) || name.startsWith(`${basename(logPath)}.`),
+  );
+  await Promise.all(own.map(name => rm(`${directory}/${name}`, { force: true })));
+}
+
+// Never recursive where a volume could still be mounted: volumes are gone by now or the rmdir fails, and that is right.
+async function removePodDirectory(directory: string): Promise<void> {
+  await rm(`${directory}/containers`, { recursive: true, force: true });
+  await unlink(`${directory}/etc-hosts`).catch(ignoreMissing);
+  for (const path of [`${directory}/volumes`, `${directory}/plugins`, directory]) {
+    await rmdir(path).catch(ignoreMissing);
+  }
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+  throw error;
+}

@@ -1,0 +1,210 @@
+// Image, configuration, create, start: the sequence of one container, and the waiting reason of each step's failure.
+
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import type { ContainerConfig } from '../../cri-proto/runtime.v1.ts';
+import type { Container, Pod } from '../api/objects.ts';
+import type { ImageOutcome } from '../image/image-outcome.ts';
+import { errorMessage } from '../lib/errors.ts';
+import { readySandbox } from '../runtime/observed-pod.ts';
+import { podDirectory } from '../volume/pod-directories.ts';
+import { buildContainerConfig } from './container-config.ts';
+import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
+import { buildEnvironment } from './environment.ts';
+import { readConfigMap, readSecret } from './environment-objects.ts';
+import { buildHostname } from './hostname.ts';
+import { buildHostNetworkHostsFile, buildHostsFile } from './hosts-file.ts';
+import { containerLogLink, podLogDirectory, podNamespace, podUID } from './naming.ts';
+import type { ActionOutcome } from './outcome.ts';
+import type { PodContext } from './pod-context.ts';
+import type { PodAction } from './pod-plan.ts';
+import { buildSandboxConfig } from './sandbox-config.ts';
+
+const LOG_LINK_DIRECTORY = '/var/log/containers';
+
+type StartAction = PodAction & { kind: 'startContainer' };
+type PodTarget = ActionTarget & { readonly pod: Pod };
+
+interface Failure {
+  readonly reason: string;
+  readonly message: string;
+  readonly retryAtMs?: number;
+}
+
+export async function startContainer(
+  action: StartAction,
+  target: PodTarget,
+  effects: PodEffects,
+  signals: ActionSignals,
+): Promise<ActionOutcome> {
+  const { containerName } = action;
+  const created = action.createdId ?? (await createContainer(action, target, effects, signals));
+  if (typeof created !== 'string') return notStarted(action, target.pod, created, effects, signals);
+
+  const emit = effects.events.container(target.pod, containerName);
+  const startedAtMs = effects.clock.nowMs();
+  try {
+    const options = { signal: signals.shutdown, podUID: podUID(target.pod) };
+    await effects.runtime.startContainer(created, options);
+  } catch (error) {
+    const failure = { reason: 'RunContainerError', message: errorMessage(error), retryAtMs: startedAtMs };
+    return notStarted(action, target.pod, failure, effects, signals, created);
+  }
+  emit('Normal', 'Started', 'Container started');
+  const { attempt } = action;
+  effects.logger.info({ container: containerName, containerId: created, attempt }, 'container started');
+  await linkLog(target.pod, containerName, created, attempt, effects);
+  return { kind: 'done' };
+}
+
+function notStarted(
+  { containerName }: StartAction,
+  pod: Pod,
+  failure: Failure,
+  { events, logger }: PodEffects,
+  { interrupt }: ActionSignals,
+  containerId = '',
+): ActionOutcome {
+  interrupt.throwIfAborted();
+  const { reason } = failure;
+  // The ID would make every attempt a new event; the name lets them be counted as one.
+  const message =
+    containerId === '' ? failure.message : failure.message.replaceAll(containerId, containerName);
+  const isImage = failure.retryAtMs !== undefined && reason !== 'RunContainerError';
+  const text = isImage ? `Error: ${reason}` : `Error: ${message}`;
+  events.container(pod, containerName)('Warning', 'Failed', text);
+  logger.warn({ container: containerName, reason, message }, 'container not started');
+  return { ...failure, message, kind: 'notStarted', containerName };
+}
+
+/** Returns the new container's ID, or why there is none. */
+async function createContainer(
+  { containerName, attempt }: StartAction,
+  target: PodTarget,
+  effects: PodEffects,
+  signals: ActionSignals,
+): Promise<string | Failure> {
+  const { pod, observed } = target;
+  const container = pod.spec.containers.find(({ name }) => name === containerName);
+  const sandbox = readySandbox(observed);
+  if (!container || !sandbox) {
+    return { reason: 'CreateContainerError', message: `no sandbox for container ${containerName}` };
+  }
+  const image = await imageOf(container, target, effects, signals);
+  if (image.kind === 'failed') return image;
+  const context = await effects.contexts.read(pod);
+  const podIPs = pod.spec.hostNetwork ? context.nodeIPs : sandbox.podIPs;
+  const config = await configure(container, attempt, image, target, context, podIPs, effects, signals);
+  if ('reason' in config) return config;
+
+  const sandboxConfig = buildSandboxConfig(pod, sandbox.attempt, context);
+  if (sandboxConfig.kind === 'refused') {
+    return { reason: 'CreateContainerConfigError', message: sandboxConfig.message };
+  }
+  const options = { signal: signals.shutdown, podUID: podUID(pod) };
+  try {
+    const logDirectory = `${sandboxConfig.config.logDirectory}/${containerName}`;
+    await mkdir(logDirectory, { recursive: true, mode: 0o755 });
+    const { runtime } = effects;
+    const id = await runtime.createContainer(sandbox.id, config.config, sandboxConfig.config, options);
+    effects.events.container(pod, containerName)('Normal', 'Created', 'Container created');
+    return id;
+  } catch (error) {
+    return { reason: 'CreateContainerError', message: errorMessage(error) };
+  }
+}
+
+async function imageOf(
+  container: Container,
+  { pod, memory }: PodTarget,
+  { images, events }: PodEffects,
+  { interrupt }: ActionSignals,
+): Promise<ImageOutcome> {
+  const prepared = memory.images.get(container.name);
+  if (prepared) return prepared;
+  const emit = events.container(pod, container.name);
+  return await images.ensureImage(podUID(pod), container, emit, { signal: interrupt });
+}
+
+async function configure(
+  container: Container,
+  attempt: number,
+  image: ImageOutcome & { kind: 'present' },
+  { pod, memory }: PodTarget,
+  context: PodContext,
+  podIPs: readonly string[],
+  effects: PodEffects,
+  { interrupt }: ActionSignals,
+): Promise<{ readonly config: ContainerConfig } | Failure> {
+  const refuse = (message: string): Failure => ({ reason: 'CreateContainerConfigError', message });
+  try {
+    const objects = effects.volumes.objects;
+    const [configMap, secret] = await Promise.all([
+      readConfigMap(objects, pod, container, interrupt),
+      readSecret(objects, pod, container, interrupt),
+    ]);
+    const sources = { ...context, podIPs, configMap, secret };
+    const environment = buildEnvironment(pod, container, sources);
+    if (environment.kind === 'failed') return refuse(environment.message);
+    const outcome = buildContainerConfig({
+      pod,
+      container,
+      attempt,
+      imageRef: image.imageRef,
+      imageUser: image.user,
+      variables: environment.variables,
+      volumes: memory.volumes ?? new Map(),
+      hostsFile: await writeHostsFile(pod, context, podIPs),
+      terminationMessageFile: await createMessageFile(pod, container, context),
+      context,
+    });
+    return outcome.kind === 'ok' ? outcome : refuse(outcome.message);
+  } catch (error) {
+    return refuse(errorMessage(error));
+  }
+}
+
+async function writeHostsFile(
+  pod: Pod,
+  context: PodContext,
+  podIPs: readonly string[],
+): Promise<string | undefined> {
+  const { hostAliases = [] } = pod.spec;
+  const path = `${podDirectory(context.rootDir, podUID(pod))}/etc-hosts`;
+  if (pod.spec.hostNetwork) {
+    await writeFile(path, buildHostNetworkHostsFile(await readFile('/etc/hosts', 'utf8'), hostAliases));
+    return path;
+  }
+  if (podIPs.length === 0) return undefined;
+  const name = buildHostname(pod.metadata.name, podNamespace(pod), pod.spec, context.clusterDomain);
+  if (name.kind === 'tooLong') return undefined;
+  await writeFile(path, buildHostsFile({ podIPs, hostAliases, ...name }));
+  return path;
+}
+
+async function createMessageFile(pod: Pod, container: Container, context: PodContext): Promise<string> {
+  const directory = `${podDirectory(context.rootDir, podUID(pod))}/containers/${container.name}`;
+  await mkdir(directory, { recursive: true, mode: 0o750 });
+  const path = `${directory}/${randomBytes(4).toString('hex')}`;
+  await writeFile(path, '', { flag: 'wx' });
+  await chmod(path, 0o666); // any user of the container may leave a message; the umask must not decide
+  return path;
+}
+
+async function linkLog(
+  pod: Pod,
+  containerName: string,
+  containerId: string,
+  attempt: number,
+  { contexts, logger }: PodEffects,
+): Promise<void> {
+  const names = { namespace: podNamespace(pod), name: pod.metadata.name, uid: podUID(pod) };
+  const target = `${podLogDirectory(contexts.podLogsDir, names)}/${containerName}/${attempt}.log`;
+  const link = containerLogLink(LOG_LINK_DIRECTORY, names, containerName, containerId);
+  try {
+    await symlink(target, link);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return;
+    logger.warn({ container: containerName, err: error }, 'no link to the container log for log shippers');
+  }
+}

@@ -1,0 +1,65 @@
+// Builds a pod's status from what its worker knows and hands it to the writer.
+
+import type { Pod } from '../api/objects.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { ObservedPod } from '../runtime/observed-pod.ts';
+import { buildPodStatus } from '../status/build.ts';
+import type { StatusWriter } from '../status/writer.ts';
+import { readTerminationMessage } from './termination-message.ts';
+
+export interface PodReport {
+  readonly waiting: ReadonlyMap<string, { readonly reason: string; readonly message: string }>;
+  readonly areVolumesReady: boolean;
+  readonly isTerminal: boolean;
+  readonly isFinished: boolean;
+}
+
+export class StatusReporter {
+  readonly #writer: StatusWriter;
+  readonly #clock: Clock;
+  readonly #nodeIPs: () => readonly string[];
+  readonly #runtimeName: string;
+  readonly #messages = new Map<string, string>();
+
+  constructor(deps: {
+    writer: StatusWriter;
+    clock: Clock;
+    nodeIPs: () => readonly string[];
+    runtimeName: string;
+  }) {
+    this.#writer = deps.writer;
+    this.#clock = deps.clock;
+    this.#nodeIPs = deps.nodeIPs;
+    this.#runtimeName = deps.runtimeName;
+  }
+
+  async report(pod: Pod, observed: ObservedPod, report: PodReport): Promise<void> {
+    await this.#readMessages(observed);
+    const status = buildPodStatus({
+      pod: { ...pod, status: this.#writer.latest(pod) },
+      observed,
+      waiting: report.waiting,
+      terminationMessages: this.#messages,
+      areVolumesReady: report.areVolumesReady,
+      isTerminal: report.isTerminal,
+      nodeIPs: this.#nodeIPs(),
+      runtimeName: this.#runtimeName,
+      nowMs: this.#clock.nowMs(),
+    });
+    this.#writer.set(pod, status, { isFinished: report.isFinished });
+  }
+
+  /** The pod is over: neither its status nor its containers' last words are needed any more. */
+  forget(podUID: string, observed: ObservedPod | undefined): void {
+    this.#writer.forget(podUID);
+    for (const { id } of observed?.containers ?? []) this.#messages.delete(id);
+  }
+
+  // Read once per container: the file is final when the container has exited.
+  async #readMessages(observed: ObservedPod): Promise<void> {
+    const ended = observed.containers.filter(
+      ({ state, id }) => state === 'exited' && !this.#messages.has(id),
+    );
+    await Promise.all(ended.map(async c => this.#messages.set(c.id, await readTerminationMessage(c))));
+  }
+}

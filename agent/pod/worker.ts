@@ -1,0 +1,253 @@
+// One per pod UID, the only place where this pod's actions run: look, decide, report, act, look again.
+
+import { isDeepStrictEqual } from 'node:util';
+import type { Pod } from '../api/objects.ts';
+import { Backoff } from '../lib/backoff.ts';
+import { Wakeup } from '../lib/wakeup.ts';
+import { emptyObservedPod, type ObservedPod } from '../runtime/observed-pod.ts';
+import type { RuntimeSnapshots } from '../runtime/snapshots.ts';
+import { advanceBackoff } from './crash-backoff.ts';
+import type { DesiredPod } from './desired-pod.ts';
+import type { PodEffects } from './effects.ts';
+import { execute } from './execute.ts';
+import { nextLifecycle, nextTermination, type PodLifecycle, shouldTerminate } from './lifecycle.ts';
+import { EMPTY_MEMORY, type PodMemory, withEntry } from './memory.ts';
+import { type ActionOutcome, remember } from './outcome.ts';
+import { planPod } from './plan.ts';
+import type { PodAction, PodPlan } from './pod-plan.ts';
+import type { StatusReporter } from './status-reporter.ts';
+
+// A look at a quiet pod that nothing asked for; the runtime's events and the API's watch do the work.
+const IDLE_RECHECK_MS = 60_000;
+// Actions that report success without changing what the next plan sees must not spin.
+const STANDSTILL = { initialMs: 50, maxMs: 10_000, jitter: 0.2 } as const;
+
+export interface WorkerDeps {
+  readonly effects: PodEffects;
+  readonly snapshots: RuntimeSnapshots;
+  readonly reporter: StatusReporter;
+  readonly crashBackoffMaxMs: number;
+}
+
+export class PodWorker {
+  readonly podUID: string;
+  readonly #deps: WorkerDeps;
+  readonly #effects: PodEffects;
+  readonly #wakeup = new Wakeup();
+  readonly #standstill = new Backoff(STANDSTILL);
+  #desired: DesiredPod | undefined;
+  /** The object as last seen: its spec is needed for a while after it is gone. */
+  #lastPod: Pod | undefined;
+  #lifecycle: PodLifecycle = 'syncing';
+  #memory: PodMemory = EMPTY_MEMORY;
+  #interrupt = new AbortController();
+  #lastActions: readonly PodAction[] = [];
+  #announcedBackoffs = new Map<string, string>();
+
+  constructor(podUID: string, desired: DesiredPod | undefined, deps: WorkerDeps) {
+    this.podUID = podUID;
+    this.#desired = desired;
+    this.#lastPod = desired?.pod;
+    this.#deps = deps;
+    const pod = desired ? { pod: podName(desired.pod) } : {};
+    this.#effects = { ...deps.effects, logger: deps.effects.logger.child({ ...pod, podUID }) };
+  }
+
+  get lifecycle(): PodLifecycle {
+    return this.#lifecycle;
+  }
+
+  get memory(): PodMemory {
+    return this.#memory;
+  }
+
+  wake(): void {
+    this.#wakeup.wake();
+  }
+
+  /** Takes the newest object, undefined when it is gone. Breaks off what the change makes pointless. */
+  setDesired(desired: DesiredPod | undefined): void {
+    this.#desired = desired;
+    if (desired) this.#lastPod = desired.pod;
+    const before = this.#memory.termination?.gracePeriodSeconds;
+    const after = nextTermination(
+      this.#memory.termination,
+      desired,
+      this.#specGraceSeconds(),
+    ).gracePeriodSeconds;
+    const isToEnd = this.#lifecycle === 'syncing' && shouldTerminate(desired);
+    if (isToEnd || (before !== undefined && after < before)) this.#interrupt.abort();
+    this.wake();
+  }
+
+  /** Returns when nothing of the pod is left and nobody asks for it, or when the agent stops. */
+  async run(shutdown: AbortSignal): Promise<void> {
+    while (!shutdown.aborted) {
+      const plan = await this.#decide();
+      if (this.#memory.isRemoved) return;
+      const delayMs = this.#delayMs(plan);
+      if (delayMs > 0) await this.#wakeup.wait(delayMs, { signal: shutdown });
+      else await this.#act(plan.actions, shutdown);
+    }
+  }
+
+  async #decide(): Promise<PodPlan> {
+    const observed = this.#observed();
+    const nowMs = this.#effects.clock.nowMs();
+    const before = this.#lifecycle;
+    let plan = this.#plan(observed, nowMs);
+    const next = nextLifecycle(before, this.#desired, observed, plan.isComplete);
+    if (next !== before) {
+      this.#lifecycle = next;
+      this.#effects.logger.info(
+        { from: before, to: next, reason: this.#endReason(plan) },
+        'pod state changed',
+      );
+    }
+    if (next !== 'syncing') {
+      const termination = nextTermination(this.#memory.termination, this.#desired, this.#specGraceSeconds());
+      this.#memory = { ...this.#memory, termination };
+    }
+    if (next !== before) plan = this.#plan(observed, nowMs);
+    this.#announceBackoffs(plan);
+    await this.#report(observed, plan);
+    return plan;
+  }
+
+  #plan(observed: ObservedPod, nowMs: number): PodPlan {
+    return planPod({
+      lifecycle: this.#lifecycle,
+      desired: this.#desired,
+      observed,
+      memory: this.#memory,
+      nowMs,
+    });
+  }
+
+  #endReason(plan: PodPlan): string {
+    if (!this.#desired) return 'the pod object is gone';
+    if (plan.isComplete) return 'all containers have ended';
+    if (this.#desired.pod.metadata.deletionTimestamp !== undefined) return 'deletion was asked for';
+    return 'the pod is over';
+  }
+
+  #observed(): ObservedPod {
+    const pod = this.#lastPod;
+    return (
+      this.#deps.snapshots.get(this.podUID) ??
+      emptyObservedPod(this.podUID, pod?.metadata.namespace ?? '', pod?.metadata.name ?? '')
+    );
+  }
+
+  #specGraceSeconds(): number | undefined {
+    return (
+      this.#lastPod?.spec.terminationGracePeriodSeconds ??
+      this.#observed().containers[0]?.terminationGracePeriodSeconds
+    );
+  }
+
+  // How long to wait before the plan is carried out; 0 is now.
+  #delayMs(plan: PodPlan): number {
+    if (plan.actions.length === 0) {
+      this.#lastActions = [];
+      this.#standstill.reset();
+      const dueMs = (plan.recheckAtMs ?? Number.POSITIVE_INFINITY) - this.#effects.clock.nowMs();
+      return Math.max(1, Math.min(IDLE_RECHECK_MS, dueMs));
+    }
+    const isStandstill = isDeepStrictEqual(plan.actions, this.#lastActions);
+    this.#lastActions = isStandstill ? [] : plan.actions;
+    if (!isStandstill) return 0;
+    return this.#standstill.nextMs();
+  }
+
+  async #act(actions: readonly PodAction[], shutdown: AbortSignal): Promise<void> {
+    this.#interrupt = new AbortController();
+    const interrupt = AbortSignal.any([shutdown, this.#interrupt.signal]);
+    const target = {
+      pod: this.#desired?.pod ?? this.#lastPod,
+      observed: this.#observed(),
+      memory: this.#memory,
+    };
+    this.#effects.logger.debug({ actions }, 'plan');
+    this.#advanceCrashBackoffs(actions);
+    await Promise.all(
+      actions.map(async action => {
+        const outcome = await execute(action, target, this.#effects, { shutdown, interrupt });
+        this.#note(action, outcome);
+      }),
+    );
+    try {
+      await this.#deps.snapshots.refreshPod(this.podUID, { signal: shutdown });
+    } catch (error) {
+      if (shutdown.aborted) return;
+      // The event stream notices a runtime that is away, relists when it is back and wakes everybody.
+      this.#effects.logger.debug({ err: error }, 'pod not read from the runtime after an action');
+    }
+  }
+
+  #note(action: PodAction, outcome: ActionOutcome): void {
+    this.#memory = remember(this.#memory, action, outcome, this.#effects.clock.nowMs());
+    if (outcome.kind !== 'failed') return;
+    const { step, message } = outcome;
+    const failures = this.#memory.stepFailures.get(step)?.failures ?? 1;
+    // A step that keeps failing is said again at 1, 2, 4, 8 ... failures: heard, but no noise.
+    const isNews = Number.isInteger(Math.log2(failures));
+    this.#effects.logger[isNews ? 'warn' : 'debug'](
+      { action: action.kind, failures, reason: message },
+      'pod step failed',
+    );
+    if (step === 'stop' && isNews && this.#lastPod) {
+      const text = `error killing pod: ${message}`;
+      this.#effects.events.pod(this.#lastPod, 'Warning', 'FailedKillPod', text);
+    }
+  }
+
+  // Counted when the restart begins, so that a start that fails counts too.
+  #advanceCrashBackoffs(actions: readonly PodAction[]): void {
+    for (const action of actions) {
+      if (action.kind !== 'startContainer') continue;
+      const last = this.#observed().containers.find(({ name }) => name === action.containerName);
+      if (last?.state !== 'exited') continue;
+      const nowMs = this.#effects.clock.nowMs();
+      const before = this.#memory.crashBackoffs.get(action.containerName);
+      const finishedAtMs = last.finishedAtMs ?? nowMs;
+      const next = advanceBackoff(before, finishedAtMs, nowMs, this.#deps.crashBackoffMaxMs);
+      const crashBackoffs = withEntry(this.#memory.crashBackoffs, action.containerName, next);
+      this.#memory = { ...this.#memory, crashBackoffs };
+    }
+  }
+
+  #announceBackoffs(plan: PodPlan): void {
+    const pod = this.#desired?.pod;
+    for (const name of this.#announcedBackoffs.keys()) {
+      if (!plan.waiting.has(name)) this.#announcedBackoffs.delete(name);
+    }
+    for (const [name, { message }] of plan.waiting) {
+      if (!pod || this.#announcedBackoffs.get(name) === message) continue;
+      this.#announcedBackoffs.set(name, message);
+      const { namespace = 'default', uid = '' } = pod.metadata;
+      const where = `${name} in pod ${pod.metadata.name}_${namespace}(${uid})`;
+      this.#effects.events.container(pod, name)(
+        'Warning',
+        'BackOff',
+        `Back-off restarting failed container ${where}`,
+      );
+    }
+  }
+
+  async #report(observed: ObservedPod, plan: PodPlan): Promise<void> {
+    const pod = this.#desired?.pod;
+    if (!pod) return;
+    const waiting = new Map([...this.#memory.startFailures, ...plan.waiting]);
+    await this.#deps.reporter.report(pod, observed, {
+      waiting,
+      areVolumesReady: this.#memory.volumes !== undefined,
+      isTerminal: this.#lifecycle === 'terminated',
+      isFinished: this.#lifecycle === 'terminated' && this.#memory.isTornDown,
+    });
+  }
+}
+
+function podName({ metadata }: Pod): string {
+  return `${metadata.namespace ?? 'default'}/${metadata.name}`;
+}
