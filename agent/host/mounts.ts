@@ -48,18 +48,19 @@ export interface MountRequest {
 }
 
 /** Mounts once, creating the target directory; something else on the target is an AlreadyExistsError. */
-export async function ensureMount(request: MountRequest): Promise<void> {
+export async function ensureMount(request: MountRequest): Promise<'mounted' | 'present'> {
   const { source, target, fsType, flags = 0, data } = request;
   await ensureDirectory(target);
   if (await isMountPoint(target)) {
     const present = findMountOf(target, await listMounts());
-    if (present?.fsType === fsType && present.source === source) return;
+    if (present?.fsType === fsType && present.source === source) return 'present';
     throw new AlreadyExistsError(
       `mount ${fsType} on ${target}: ${present?.fsType} of ${present?.source} is mounted there`,
       { code: 'EBUSY' },
     );
   }
   if (mount(source, target, fsType, flags, data ?? null) < 0) fail(`mount ${fsType} on ${target}`);
+  return 'mounted';
 }
 
 export interface BindMountRequest {
@@ -195,7 +196,8 @@ export async function ensureTmpfs(
   const request = { source: 'tmpfs', target, fsType: 'tmpfs', flags: MS_NOSUID | MS_NODEV };
   if (options.isNoSwap) {
     try {
-      await ensureMount({ ...request, data: tmpfsData(options, true) });
+      const outcome = await ensureMount({ ...request, data: tmpfsData(options, true) });
+      if (outcome === 'mounted') return { isNoSwap: true };
       const present = findMountOf(target, await listMounts());
       return { isNoSwap: present?.superOptions.includes('noswap') ?? false };
     } catch (error) {

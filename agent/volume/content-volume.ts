@@ -1,7 +1,7 @@
 // configMap, secret, downwardAPI and projected on disk: their backing store, then the files, published atomically.
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ensureTmpfs } from '../host/mounts.ts';
+import { ensureTmpfs, isMountPoint } from '../host/mounts.ts';
 import { isPublished, writePayload } from './atomic-writer.ts';
 import { buildTmpfsOptions, ensureDirectory } from './empty-dir.ts';
 import { applyGroupOwnership } from './ownership.ts';
@@ -24,7 +24,9 @@ export interface ContentVolumeRequest {
 export async function ensureContentVolume(request: ContentVolumeRequest): Promise<'written' | 'unchanged'> {
   const { directory, payload, nowMs, fsGroup } = request;
   await ensureDirectory(directory);
-  if (request.isInMemory) await ensureTmpfs(directory, buildTmpfsOptions(request.sizeBytes));
+  if (request.isInMemory && !(await isMountPoint(directory))) {
+    await ensureTmpfs(directory, buildTmpfsOptions(request.sizeBytes));
+  }
   for (const path of request.nestedMountPoints) await ensureNestedMountPoint(join(directory, path));
   if (fsGroup === undefined) return await writePayload(directory, payload, { nowMs });
   // The whole volume and not the new generation alone: its root and nested mount points belong to the group as well.

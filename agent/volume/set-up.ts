@@ -92,6 +92,14 @@ export class VolumeSetUp {
     return { kind: 'updated', digest: newDigest };
   }
 
+  /** Whether what the volume is made of has changed since it failed with this problem. */
+  isWorthARetry(pod: Pod, volume: Volume, problem: string): boolean {
+    const parsed = parseVolumeSource(volume);
+    if (!isContentVolume(parsed)) return false;
+    const outcome = buildContent(parsed, pod, this.#inputs(pod));
+    return outcome.kind === 'built' || joinProblems(outcome.problems) !== problem;
+  }
+
   async #ensureEmptyDir(pod: Pod, name: string, source: EmptyDirSource): Promise<VolumeOutcome> {
     const directory = this.#directory(pod, 'emptyDir', name);
     const outcome = await ensureEmptyDir({

@@ -48,7 +48,8 @@ interface PodVolumes {
   /** One at a time: set-up, update and teardown of a pod's volumes never overlap. */
   readonly serial: Semaphore;
   readonly prepared: Map<string, Prepared>;
-  isWaiting: boolean;
+  /** The volumes that could not be set up, each with the reason. */
+  readonly waiting: Map<string, string>;
 }
 
 // Several objects of one pod often change together (kubectl apply -k); one write for all of them.
@@ -142,14 +143,19 @@ export class VolumeManager {
       known.pod = pod;
       return known;
     }
-    const entry = { pod, serial: new Semaphore(1), prepared: new Map<string, Prepared>(), isWaiting: false };
+    const entry = {
+      pod,
+      serial: new Semaphore(1),
+      prepared: new Map<string, Prepared>(),
+      waiting: new Map<string, string>(),
+    };
     this.#pods.set(podUID, entry);
     return entry;
   }
 
   async #ensureAll(entry: PodVolumes, signal: AbortSignal): Promise<VolumesOutcome> {
     const { pod, prepared } = entry;
-    entry.isWaiting = false;
+    entry.waiting.clear();
     const missing = usedVolumes(pod).filter(volume => !prepared.has(volume.name));
     const results = await Promise.all(missing.map(volume => this.#ensureOne(entry, volume, signal)));
     signal.throwIfAborted();
@@ -166,7 +172,7 @@ export class VolumeManager {
   ): Promise<VolumeFailure | undefined> {
     const outcome = await this.#attempt(entry.pod, volume, signal);
     if (outcome.kind === 'failed') {
-      entry.isWaiting = true; // at once: from here on a change wakes the pod
+      entry.waiting.set(volume.name, outcome.problem); // at once: from here on a change wakes the pod
       return { volume: volume.name, message: outcome.problem };
     }
     entry.prepared.set(volume.name, { volume: outcome.volume, digest: outcome.digest });
@@ -185,9 +191,16 @@ export class VolumeManager {
   #markDirty(podUID: string): void {
     const entry = this.#pods.get(podUID);
     if (!entry) return;
-    if (entry.isWaiting) for (const callback of this.#callbacks) callback(podUID);
+    if (this.#mayBeReady(entry)) for (const callback of this.#callbacks) callback(podUID);
     this.#dirtyPodUIDs.add(podUID);
     this.#wakeup.wake();
+  }
+
+  #mayBeReady({ pod, waiting }: PodVolumes): boolean {
+    return usedVolumes(pod).some(volume => {
+      const problem = waiting.get(volume.name);
+      return problem !== undefined && this.#setUp.isWorthARetry(pod, volume, problem);
+    });
   }
 
   async #runUpdates(signal: AbortSignal, tasks: TaskGroup): Promise<void> {

@@ -1,0 +1,292 @@
+import '../host/private-namespaces.ts';
+import { spawnSync } from 'node:child_process';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import type { Pod, Volume } from '../../agent/api/objects.ts';
+import { listMounts } from '../../agent/host/mount-info.ts';
+import type { VolumesOutcome } from '../../agent/volume/volume-manager.ts';
+import { apiAccess, never, VolumeCluster } from './cluster.ts';
+import { eventually, percentile } from './eventually.ts';
+
+spawnSync('ip', ['link', 'set', 'lo', 'up']);
+const cluster = await VolumeCluster.start();
+t.teardown(() => cluster.stop());
+
+function pathOf(outcome: VolumesOutcome, volume: string): string {
+  if (outcome.kind !== 'ready') throw new Error(JSON.stringify(outcome));
+  return outcome.volumes.get(volume)?.hostPath ?? '';
+}
+
+function configMapVolume(name: string, more: object = {}): Volume {
+  return { name, configMap: { name, defaultMode: 420, ...more } };
+}
+
+const modeOf = async (path: string): Promise<string> => ((await stat(path)).mode & 0o7777).toString(8);
+const uidOf = (pod: Pod): string => pod.metadata.uid ?? '';
+
+await t.test('the volume every pod has', async t => {
+  const agent = await cluster.startManager();
+  const samples: number[] = [];
+  for (let index = 0; index < 20; index++) {
+    const pod = await cluster.pod(`plain-${index}`, [apiAccess()]);
+    const startedMs = performance.now();
+    const outcome = await agent.ensure(pod);
+    samples.push(performance.now() - startedMs);
+    const path = pathOf(outcome, 'kube-api-access');
+    t.equal(
+      path,
+      join(cluster.rootDir, 'pods', uidOf(pod), 'volumes/kubernetes.io~projected/kube-api-access'),
+    );
+    if (index > 0) continue;
+    t.match(outcome, {
+      volumes: new Map([['kube-api-access', { isReadOnly: true, needsSELinuxRelabel: true }]]),
+    });
+    t.equal(await readFile(join(path, 'ca.crt'), 'utf8'), 'PEM');
+    t.equal(await readFile(join(path, 'namespace'), 'utf8'), 'default');
+    const token = await readFile(join(path, 'token'), 'utf8');
+    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+    t.match(claims, {
+      'kubernetes.io': { pod: { name: 'plain-0', uid: uidOf(pod) }, node: { name: 'node-1' } },
+    });
+    t.equal(await modeOf(path), '1777');
+    t.equal(await modeOf(join(path, 'token')), '644');
+    t.match(
+      (await listMounts()).find(mount => mount.target === path),
+      { fsType: 'tmpfs' },
+    );
+    t.same(await agent.ensure(pod), outcome, 'a second call changes nothing');
+  }
+  t.comment(
+    `first ${samples[0]?.toFixed(1)} ms, then p50 ${percentile(samples.slice(1), 0.5).toFixed(1)} ms, max ${Math.max(...samples.slice(1)).toFixed(1)} ms`,
+  );
+  t.ok(percentile(samples, 0.5) < 100);
+  await agent.stop();
+});
+
+await t.test('files follow their objects', async t => {
+  const agent = await cluster.startManager();
+  await cluster.put('configmaps', 'live', { kind: 'ConfigMap', data: { key: '0' } });
+  await cluster.put('secrets', 'live', { kind: 'Secret', stringData: { key: '0' } });
+  const pod = await cluster.pod('live', [
+    configMapVolume('live'),
+    { name: 'creds', secret: { secretName: 'live', defaultMode: 0o400 } },
+    {
+      name: 'info',
+      downwardAPI: {
+        defaultMode: 420,
+        items: [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }],
+      },
+    },
+  ]);
+  const outcome = await agent.ensure(pod);
+  t.equal(await modeOf(pathOf(outcome, 'live')), '777');
+  t.equal(await modeOf(join(pathOf(outcome, 'creds'), 'key')), '400');
+  const samples: number[] = [];
+  for (let value = 1; value <= 30; value++) {
+    const [resource, volume] = value % 2 === 0 ? ['configmaps', 'live'] : ['secrets', 'creds'];
+    const field = value % 2 === 0 ? 'data' : 'stringData';
+    const startedMs = performance.now();
+    await cluster.patch(resource, 'live', { [field]: { key: `${value}` } });
+    const file = join(pathOf(outcome, volume), 'key');
+    await eventually(`${resource} ${value}`, async () => (await readFile(file, 'utf8')) === `${value}`);
+    samples.push(performance.now() - startedMs);
+  }
+  t.comment(
+    `update to file: p50 ${percentile(samples, 0.5).toFixed(1)} ms, max ${Math.max(...samples).toFixed(1)} ms`,
+  );
+  t.ok(percentile(samples, 0.99) < 250);
+
+  agent.manager.updatePod(
+    await cluster.patch<Pod>('pods', 'live', { metadata: { labels: { tier: 'front' } } }),
+  );
+  const labels = join(pathOf(outcome, 'info'), 'labels');
+  await eventually('labels', async () => (await readFile(labels, 'utf8')) === 'app="live"\ntier="front"');
+
+  await cluster.delete('configmaps', 'live');
+  await cluster.patch('secrets', 'live', { stringData: { key: 'after' } });
+  await eventually(
+    'the secret still moves',
+    async () => (await readFile(join(pathOf(outcome, 'creds'), 'key'), 'utf8')) === 'after',
+  );
+  t.equal(
+    await readFile(join(pathOf(outcome, 'live'), 'key'), 'utf8'),
+    '30',
+    'a deleted object leaves its last content',
+  );
+  await agent.stop();
+});
+
+await t.test('a missing object is waited for and wakes the pod', async t => {
+  const agent = await cluster.startManager();
+  const pod = await cluster.pod(
+    'early',
+    [
+      configMapVolume('late'),
+      configMapVolume('never', { optional: true }),
+      apiAccess('other-account'),
+      { name: 'nfs', nfs: { server: 'nowhere', path: '/' } },
+    ],
+    { serviceAccountName: 'default' },
+  );
+  const startedMs = performance.now();
+  t.match(await agent.ensure(pod), {
+    kind: 'waiting',
+    failures: [
+      { volume: 'late', message: 'configmap "late" not found' },
+      { volume: 'nfs', message: 'volume kind nfs is not supported by this node' },
+    ],
+  });
+  t.ok(performance.now() - startedMs < 500, 'known to be absent: no reason to wait');
+  t.same(agent.woken, []);
+  const createdMs = performance.now();
+  await cluster.put('configmaps', 'late', { kind: 'ConfigMap', data: { key: 'x' } });
+  await eventually('the wake-up', async () => agent.woken.includes(uidOf(pod)));
+  t.comment(`woken ${(performance.now() - createdMs).toFixed(1)} ms after the request to create`);
+  t.match(await agent.ensure(pod), { failures: { length: 1 } });
+  await agent.stop();
+});
+
+await t.test('a service account that does not exist', async t => {
+  const agent = await cluster.startManager();
+  const pod = await cluster.pod('no-account', [apiAccess()], { serviceAccountName: 'ghost' });
+  const outcome = await agent.ensure(pod);
+  t.match(outcome, { kind: 'waiting', failures: [{ message: /failed to fetch token: .*ghost/ }] });
+  await cluster.put('serviceaccounts', 'ghost', { kind: 'ServiceAccount' });
+  await eventually('the wake-up', async () => agent.woken.includes(uidOf(pod)), 10_000);
+  t.match(await agent.ensure(pod), { kind: 'ready' });
+  await agent.stop();
+});
+
+await t.test('users and groups of files', async t => {
+  const agent = await cluster.startManager();
+  await cluster.put('secrets', 'grouped', { kind: 'Secret', stringData: { key: 'x' } });
+  const volumes = [
+    apiAccess(),
+    { name: 'creds', secret: { secretName: 'grouped', defaultMode: 0o400 } },
+    { name: 'scratch', emptyDir: {} },
+  ];
+  const pod = await cluster.pod('grouped', volumes, { securityContext: { runAsUser: 1000, fsGroup: 2000 } });
+  const outcome = await agent.ensure(pod);
+  const token = await stat(join(pathOf(outcome, 'kube-api-access'), 'token'));
+  t.match(token, { uid: 1000, gid: 2000 });
+  t.equal(token.mode & 0o777, 0o640);
+  const key = await stat(join(pathOf(outcome, 'creds'), 'key'));
+  t.match(key, { uid: 0, gid: 2000 });
+  t.equal(key.mode & 0o777, 0o440);
+  t.equal(await modeOf(pathOf(outcome, 'scratch')), '2777');
+  t.equal((await stat(pathOf(outcome, 'scratch'))).gid, 2000);
+  const alone = await cluster.pod('owned', [apiAccess()], { securityContext: { runAsUser: 1000 } });
+  const owned = await stat(join(pathOf(await agent.ensure(alone), 'kube-api-access'), 'token'));
+  t.match(owned, { uid: 1000, gid: 0 });
+  t.equal(owned.mode & 0o777, 0o600);
+  await agent.stop();
+});
+
+await t.test('emptyDir in memory has its size and keeps its content over a restart of the agent', async t => {
+  const volumes = [{ name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }];
+  const first = await cluster.startManager();
+  const pod = await cluster.pod('memory', volumes);
+  const path = pathOf(await first.ensure(pod), 'shm');
+  const mount = (await listMounts()).find(({ target }) => target === path);
+  t.ok(mount?.superOptions.includes('size=1024k'), mount?.superOptions.join() ?? 'not mounted');
+  await writeFile(join(path, 'data'), 'kept');
+  await first.stop();
+  const second = await cluster.startManager();
+  t.equal(pathOf(await second.ensure(pod), 'shm'), path);
+  t.equal(await readFile(join(path, 'data'), 'utf8'), 'kept');
+  t.equal((await listMounts()).filter(({ target }) => target === path).length, 1);
+  await second.manager.teardownVolumes(uidOf(pod), { signal: never });
+  await second.stop();
+});
+
+await t.test('restarts, token refresh and an API server away', async t => {
+  await cluster.put('configmaps', 'stays', { kind: 'ConfigMap', data: { key: 'last' } });
+  const pod = await cluster.pod('restart', [apiAccess('kube-api-access', 600), configMapVolume('stays')]);
+  const first = await cluster.startManager();
+  const file = join(pathOf(await first.ensure(pod), 'kube-api-access'), 'token');
+  const token = await readFile(file, 'utf8');
+  await first.stop();
+
+  const second = await cluster.startManager();
+  await second.ensure(pod);
+  t.equal(await readFile(file, 'utf8'), token, 'a restart asks for no new token');
+  await second.stop();
+
+  const third = await cluster.startManager({ skewMs: 480_500 });
+  await third.ensure(pod);
+  await eventually('a renewed token', async () => (await readFile(file, 'utf8')) !== token);
+  const renewed = await readFile(file, 'utf8');
+  await third.stop();
+
+  await cluster.server.stopApiServer();
+  const fourth = await cluster.startManager({ skewMs: 10_000_000 });
+  const startedMs = performance.now();
+  const outcome = await fourth.ensure(pod);
+  t.match(outcome, { kind: 'ready' }, 'API server away, token expired: the last content serves');
+  t.comment(
+    `ready ${(performance.now() - startedMs).toFixed(0)} ms after a restart with the API server away`,
+  );
+  t.equal(await readFile(file, 'utf8'), renewed);
+  t.equal(await readFile(join(pathOf(outcome, 'stays'), 'key'), 'utf8'), 'last');
+  const unseen: Pod = { ...pod, metadata: { ...pod.metadata, uid: 'unseen' } };
+  t.match(await fourth.ensure(unseen), {
+    kind: 'waiting',
+    failures: [
+      { volume: 'kube-api-access', message: /failed to sync configmap cache/ },
+      { volume: 'stays', message: 'failed to sync configmap cache: timed out waiting for the condition' },
+    ],
+  });
+  await cluster.server.startApiServer();
+  await cluster.patch('configmaps', 'stays', { data: { key: 'new' } });
+  const updateMs = await eventually(
+    'content after the outage',
+    async () => (await readFile(join(pathOf(outcome, 'stays'), 'key'), 'utf8')) === 'new',
+    30_000,
+  );
+  t.comment(`content new ${updateMs.toFixed(0)} ms after the API server is back`);
+  await fourth.stop();
+});
+
+await t.test('teardown leaves nothing, by any process, and no mount is entered', async t => {
+  const agent = await cluster.startManager();
+  await cluster.put('secrets', 'gone', { kind: 'Secret', stringData: { key: 'x' } });
+  const volumes = [
+    apiAccess(),
+    { name: 'creds', secret: { secretName: 'gone', defaultMode: 420 } },
+    { name: 'scratch', emptyDir: {} },
+    { name: 'shm', emptyDir: { medium: 'Memory' } },
+  ];
+  const pod = await cluster.pod('gone', volumes);
+  const outcome = await agent.ensure(pod);
+  await agent.stop();
+  const podDir = join(cluster.rootDir, 'pods', uidOf(pod));
+  const foreign = join(cluster.rootDir, 'foreign');
+  const inside = join(pathOf(outcome, 'scratch'), 'inside');
+  const make = spawnSync('sh', [
+    '-c',
+    `mkdir -p ${foreign} ${inside} && echo kept >${foreign}/data && mount --bind ${foreign} ${inside}`,
+  ]);
+  t.equal(make.status, 0);
+
+  const other = await cluster.startManager();
+  const holder = await import('node:fs/promises').then(fs => fs.open(join(inside, 'data')));
+  await t.rejects(other.manager.teardownVolumes(uidOf(pod), { signal: never }), {
+    code: 'EBUSY',
+    message: /inside/,
+  });
+  t.equal(await readFile(join(foreign, 'data'), 'utf8'), 'kept\n');
+  await holder.close();
+  const startedMs = performance.now();
+  await other.manager.teardownVolumes(uidOf(pod), { signal: never });
+  t.comment(`torn down in ${(performance.now() - startedMs).toFixed(1)} ms`);
+  t.equal(await readFile(join(foreign, 'data'), 'utf8'), 'kept\n');
+  t.same(await readdir(podDir), []);
+  t.same(
+    (await listMounts()).filter(({ target }) => target.startsWith(podDir)),
+    [],
+  );
+  await other.manager.teardownVolumes(uidOf(pod), { signal: never });
+  other.manager.release(uidOf(pod));
+  await other.stop();
+});
