@@ -17,7 +17,10 @@ const STEPS: readonly Step[] = [
   { name: 'lint', command: [`${BIN}/oxlint`, '.'] },
   { name: 'architecture', command: [process.execPath, 'hack/lint-architecture.ts'] },
   { name: 'types', command: [`${BIN}/tsc`, '--project', '.'] },
-  { name: 'unit tests', command: [`${BIN}/tap`, 'run', ...listUnitTests()] },
+  {
+    name: 'unit tests',
+    command: [`${BIN}/tap`, 'run', '--reporter=terse', '--timeout=20', ...listUnitTests()],
+  },
 ];
 
 /** Unit tests stand beside what they test; everything under test/ needs root, a runtime or an API server. */
@@ -48,6 +51,12 @@ async function run({ command }: Step): Promise<Outcome> {
   return { isPassed, output: Buffer.concat(chunks).toString(), seconds };
 }
 
+/** How many assertions tap counted, where the step is tap. */
+function summary(output: string): string {
+  const counts = /^# \{ (total: .*) \}$/m.exec(output)?.[1];
+  return counts === undefined ? '' : `  (${counts})`;
+}
+
 const { values } = parseArgs({ options: { only: { type: 'string' } } });
 const wanted = values.only?.split(',');
 const unknown = wanted?.find(name => !STEPS.some(step => step.name === name));
@@ -60,7 +69,9 @@ const failed: string[] = [];
 for (const step of STEPS) {
   if (wanted && !wanted.includes(step.name)) continue;
   const { isPassed, output, seconds } = await run(step);
-  console.log(`${isPassed ? 'ok    ' : 'FAILED'}  ${step.name.padEnd(12)}  ${seconds.padStart(5)} s`);
+  console.log(
+    `${isPassed ? 'ok    ' : 'FAILED'}  ${step.name.padEnd(12)}  ${seconds.padStart(5)} s${summary(output)}`,
+  );
   if (isPassed) continue;
   failed.push(step.name);
   console.log(output.trimEnd());
