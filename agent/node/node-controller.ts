@@ -1,7 +1,7 @@
 // The node's own duties, wired together: registration, lease, status, network, cgroups. main.ts runs it.
 import type { ApiClient } from '../api/client.ts';
 import type { EventRecorder } from '../api/events.ts';
-import type { Node, NodeStatus } from '../api/objects.ts';
+import type { NodeStatus } from '../api/objects.ts';
 import type { Config } from '../config/config.ts';
 import type { Cgroups } from '../host/cgroup.ts';
 import type { CgroupDriver } from '../host/cgroup-names.ts';

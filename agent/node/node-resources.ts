@@ -1,7 +1,7 @@
 // Capacity and allocatable of the Node (kubelet: nodestatus.MachineInfo, cm.GetNodeAllocatableReservation).
 import type { Quantity } from '../api/objects.ts';
 import type { EvictionAmount, NodeConfig } from '../config/config.ts';
-import { parseQuantity } from '../resources/quantity.ts';
+import { parseQuantity } from '../lib/quantity.ts';
 
 /** What the machine has. */
 export interface MachineResources {
