@@ -150,6 +150,11 @@ export class NodeController {
     this.#writer.wake();
   }
 
+  /** The runtime's event stream came or went: its status is asked for at once. */
+  runtimeChanged(): void {
+    this.#runtime.lookNow();
+  }
+
   /** An image was pulled or removed. */
   imagesChanged(): void {
     this.#runtime.imagesChanged();

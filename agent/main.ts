@@ -1,0 +1,188 @@
+#!/usr/bin/env node
+// Composition root: configuration -> edges -> subsystems -> run until a signal. No logic lives here.
+
+import { availableParallelism } from 'node:os';
+import { ApiClient } from './api/client.ts';
+import { EventRecorder } from './api/events.ts';
+import { runCli } from './cli/cli.ts';
+import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK } from './cli/exit-codes.ts';
+import type { Config } from './config/config.ts';
+import { NODELET_VERSION } from './config/version.ts';
+import { connectRuntime } from './cri/connect.ts';
+import { Cgroups, readCgroupLayout } from './host/cgroup.ts';
+import { isJournalStream, JournalStream } from './host/journal.ts';
+import { parseNotifyEnvironment, ServiceNotifier } from './host/notify.ts';
+import { ImageManager } from './image/image-manager.ts';
+import { systemClock } from './lib/clock.ts';
+import { InvalidError } from './lib/errors.ts';
+import { createLogger, type Logger } from './lib/logger.ts';
+import { Semaphore } from './lib/semaphore.ts';
+import { sleep } from './lib/sleep.ts';
+import { TaskGroup } from './lib/task-group.ts';
+import { HEALTHY, NodeController } from './node/node-controller.ts';
+import { buildKubeletVersion } from './node/version.ts';
+import { runApiSource } from './pod/api-source.ts';
+import { PodContextSource } from './pod/pod-context-source.ts';
+import { PodEvents } from './pod/pod-events.ts';
+import { StatusReporter } from './pod/status-reporter.ts';
+import { PodWorkers } from './pod/workers.ts';
+import { runRuntimeEvents } from './runtime/event-loop.ts';
+import { RuntimeSnapshots } from './runtime/snapshots.ts';
+import { StatusWriter } from './status/writer.ts';
+import { VolumeManager } from './volume/volume-manager.ts';
+
+async function runAgent(config: Config, notices: readonly string[]): Promise<number> {
+  const notifier = new ServiceNotifier(parseNotifyEnvironment(process.env, process.pid));
+  const logger = await openLogger(config.log);
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      logger.info({ signal }, 'stopping; pods keep running');
+      notifier.stopping();
+      stop.abort();
+    });
+  }
+  logger.info({ version: NODELET_VERSION, node: config.node.name }, 'starting');
+  for (const notice of notices) logger.warn(notice);
+  try {
+    await runNode(config, logger, notifier, stop.signal);
+    return EXIT_OK;
+  } catch (error) {
+    logger.error({ err: error }, 'cannot go on');
+    return error instanceof InvalidError ? EXIT_CONFIG : EXIT_FAILURE;
+  } finally {
+    logger.flush();
+  }
+}
+
+function openLogger({ level, format }: Config['log']): Promise<Logger> {
+  const isUnderJournal = format === 'auto' && isJournalStream(process.env['JOURNAL_STREAM'], 1);
+  const isJournal = format === 'journal' || isUnderJournal;
+  return createLogger({ level, ...(isJournal ? { stream: new JournalStream() } : {}) });
+}
+
+async function runNode(
+  config: Config,
+  logger: Logger,
+  notifier: ServiceNotifier,
+  parent: AbortSignal,
+): Promise<void> {
+  const tasks = new TaskGroup({ signal: parent });
+  const { signal } = tasks;
+  const clock = systemClock;
+
+  // Edges
+  const layout = await readCgroupLayout();
+  if (!layout) throw new InvalidError('no cgroup file system is mounted', { code: 'NoCgroups' });
+  const cgroups = new Cgroups(layout);
+  const kubeconfigPath = config.api.kubeconfigPath ?? ''; // checkRunnable has seen to it
+  const userAgent = `nodelet/${NODELET_VERSION} (linux/${process.arch === 'x64' ? 'amd64' : process.arch})`;
+  const client = await ApiClient.connect({ kubeconfigPath, logger, userAgent, signal });
+  const connection = connectRuntime({
+    runtimeEndpoint: config.runtime.endpoint,
+    imageEndpoint: config.runtime.imageEndpoint,
+    requestTimeoutMs: config.runtime.requestTimeoutMs,
+  });
+  const { runtime, images } = connection;
+  const recorder = new EventRecorder({ client, clock, logger, component: 'kubelet', host: config.node.name });
+
+  // Subsystems
+  const snapshots = new RuntimeSnapshots({ runtime, logger });
+  const cgroupDriver = config.runtime.cgroupDriver;
+  const node = await NodeController.create(
+    {
+      api: client,
+      events: recorder,
+      runtime: connection,
+      cgroups,
+      logger,
+    },
+    { config, cgroupDriver, kubeletVersion: buildKubeletVersion(NODELET_VERSION) },
+    {
+      ...HEALTHY,
+      describePod: podUID => {
+        const pod = snapshots.get(podUID);
+        return pod && `${pod.namespace}/${pod.name}`;
+      },
+    },
+    { signal },
+  );
+  const nodeIPs = (): readonly string[] =>
+    (node.view.current()?.status?.addresses ?? [])
+      .filter(({ type }) => type === 'InternalIP')
+      .map(({ address }) => address);
+  const allocatable = (): Readonly<Record<string, string>> => node.view.current()?.status?.allocatable ?? {};
+  const volumes = new VolumeManager({
+    client,
+    rootDir: config.pods.rootDir,
+    logger,
+    clock,
+    node: { allocatable },
+  });
+  const writer = new StatusWriter({ client, logger, signal });
+  const reporter = new StatusReporter({ writer, clock, nodeIPs, runtimeName: 'containerd' });
+  const workers = new PodWorkers(
+    {
+      effects: {
+        runtime,
+        images: new ImageManager({ images, clock, maxParallelPulls: config.images.maxParallelPulls }),
+        volumes,
+        cgroups,
+        contexts: new PodContextSource(
+          {
+            pods: config.pods,
+            cgroupDriver,
+            cgroupRoot: config.runtime.cgroupRoot,
+            cgroupVersion: cgroups.version,
+            memoryBytes: node.machine.resources.memoryBytes,
+          },
+          { nodeIPs, allocatable },
+        ),
+        events: new PodEvents(recorder),
+        sandboxPlaces: new Semaphore(availableParallelism()),
+        clock,
+        logger: logger.child({ component: 'pod' }),
+      },
+      snapshots,
+      reporter,
+      crashBackoffMaxMs: config.pods.crashLoopBackOffMaxMs,
+    },
+    { signal },
+  );
+
+  // Run: observed before desired, so that what runs already is adopted and nothing is made twice.
+  tasks.run(inner => recorder.run(inner));
+  tasks.run(inner => node.run({ signal: inner }));
+  tasks.run(inner => volumes.run(inner));
+  tasks.run(() => writer.run());
+  tasks.run(inner => notifier.runWatchdog({ signal: inner }));
+  tasks.run(inner =>
+    runRuntimeEvents(
+      {
+        snapshots,
+        runtime,
+        endpoint: config.runtime.endpoint,
+        logger,
+        onConnection: () => node.runtimeChanged(),
+      },
+      { signal: inner },
+    ),
+  );
+  tasks.run(async inner => {
+    while (!snapshots.hasListed && !inner.aborted) await sleep(10, { signal: inner });
+    notifier.ready();
+    await runApiSource({ client, nodeName: config.node.name, workers, snapshots, logger }, { signal: inner });
+  });
+  tasks.run(() => workers.join());
+  try {
+    await tasks.join();
+  } finally {
+    connection.close();
+    await client.close();
+  }
+}
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  runAgent,
+  output: { out: text => process.stdout.write(text), err: text => process.stderr.write(text) },
+});
