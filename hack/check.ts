@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
 
 interface Step {
   readonly name: string;
@@ -37,7 +37,9 @@ interface Outcome {
 async function run({ command }: Step): Promise<Outcome> {
   const [program = '', ...args] = command;
   const startedMs = performance.now();
-  const child = spawn(program, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+  // Under CI=true tap prints its report once instead of drawing over it.
+  const env = { ...process.env, CI: 'true' };
+  const child = spawn(program, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -48,7 +50,7 @@ async function run({ command }: Step): Promise<Outcome> {
     });
   });
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-  return { isPassed, output: Buffer.concat(chunks).toString(), seconds };
+  return { isPassed, output: stripVTControlCharacters(Buffer.concat(chunks).toString()), seconds };
 }
 
 /** How many assertions tap counted, where the step is tap. */
