@@ -14,9 +14,10 @@ export function buildAgentConfig(node: { readonly name: string; readonly address
     authentication: { x509: { clientCAFile: '/etc/nodelet/ca.crt' } },
     tlsCertFile: '/etc/nodelet/serving.crt',
     tlsPrivateKeyFile: '/etc/nodelet/serving.key',
-    // nodelet's own, which the kubelet takes as flags
-    kubeconfig: '/etc/nodelet/kubeconfig',
-    nodeName: node.name,
-    nodeIP: node.address,
+    nodelet: {
+      kubeconfig: '/etc/nodelet/kubeconfig',
+      hostnameOverride: node.name,
+      nodeIP: node.address,
+    },
   });
 }
