@@ -18,6 +18,7 @@ const PROCESS_LEAF = 'system';
 
 const KILL_TIMEOUT_MS = 20_000;
 const REAP_TIMEOUT_MS = 5000;
+const REMOVE_TIMEOUT_MS = 5000;
 
 const PLAIN_MOUNT_OPTIONS = new Set(['rw', 'ro', 'xattr', 'noprefix', 'clone_children', 'cpuset_v2_mode']);
 
@@ -52,16 +53,22 @@ export function isUnified(hierarchies: readonly CgroupHierarchy[]): boolean {
 export async function ensureCgroup(path: string): Promise<void> {
   const hierarchies = await listCgroupHierarchies();
   for (const hierarchy of hierarchies) {
-    const parts = path.split('/');
-    for (const depth of parts.keys()) {
-      const directory = join(hierarchy.mountPoint, ...parts.slice(0, depth + 1));
-      if (isUnified(hierarchies)) await delegateControllers(join(directory, '..'));
-      await mkdir(directory, { recursive: true });
+    // All of it at once: from then on no other sandbox's end can take the upper parts away as empty.
+    await mkdir(join(hierarchy.mountPoint, path), { recursive: true });
+    for (const ancestor of ancestors(path)) {
+      const directory = join(hierarchy.mountPoint, ancestor);
+      if (isUnified(hierarchies)) await delegateControllers(dirname(directory));
       if (isCpuset(hierarchy)) await inheritCpus(directory);
     }
     if (isUnified(hierarchies))
       await mkdir(join(hierarchy.mountPoint, path, PROCESS_LEAF), { recursive: true });
   }
+}
+
+/** `a`, `a/b` and `a/b/c` for `a/b/c`. */
+function ancestors(path: string): string[] {
+  const parts = path.split('/');
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
 }
 
 /** Lets the cgroup's children have all controllers; possible once its processes sit in their leaf. */
@@ -97,12 +104,14 @@ export async function listCgroupProcesses(path: string): Promise<number[]> {
   return [...pids];
 }
 
-/** Ends everything in the cgroup and removes it from every hierarchy. */
+/** Ends everything in the cgroup and removes it from every hierarchy, with the parents that are empty then. */
 export async function destroyCgroup(path: string): Promise<void> {
   await killCgroup(path);
   for (const { mountPoint } of await listCgroupHierarchies()) {
-    for (const directory of (await listTree(join(mountPoint, path))).toReversed())
-      await removeEmpty(directory);
+    const tree = await listTree(join(mountPoint, path));
+    for (const directory of tree.toReversed()) await removeCgroup(directory);
+    const parents = ancestors(path).slice(0, -1).toReversed();
+    for (const parent of parents) await removeIfEmpty(join(mountPoint, parent));
   }
 }
 
@@ -159,27 +168,24 @@ async function readProcesses(directory: string): Promise<number[]> {
   }
 }
 
-async function removeEmpty(directory: string): Promise<void> {
-  const deadlineAtMs = performance.now() + 5000;
-  while (true) {
-    try {
-      await rmdir(directory);
-      return;
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) return;
-      // A process that has ended holds its cgroup until it is reaped.
-      if (!hasCode(error, 'EBUSY') || performance.now() > deadlineAtMs) throw error;
-    }
+async function removeCgroup(directory: string): Promise<void> {
+  const deadlineAtMs = performance.now() + REMOVE_TIMEOUT_MS;
+  // A process that has ended holds its cgroup until it is reaped.
+  while (!(await removeIfEmpty(directory))) {
+    if (performance.now() > deadlineAtMs) throw new Error(`${directory} stays busy`);
     await pause();
   }
 }
 
-/** Other sandboxes may be in there. */
-async function removeEmptyParents(mountPoint: string, path: string): Promise<void> {
-  for (let parent = path; parent !== '.'; parent = dirname(parent)) {
-    if ((await listTree(join(mountPoint, parent))).length > 1) return;
-    await removeEmpty(join(mountPoint, parent));
+/** False when the directory has processes or children, of another sandbox for instance. */
+async function removeIfEmpty(directory: string): Promise<boolean> {
+  try {
+    await rmdir(directory);
+  } catch (error) {
+    if (hasCode(error, 'EBUSY')) return false;
+    if (!hasCode(error, 'ENOENT')) throw error;
   }
+  return true;
 }
 
 function isCpuset({ mountOptions, mountPoint }: CgroupHierarchy): boolean {

@@ -3,17 +3,15 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { CHECKOUT } from './paths.ts';
 import type { ClusterPki } from './pki/cluster-pki.ts';
-import type { Sandbox } from './sandbox.ts';
 
 /** What kubeadm gives a new cluster: the rights of nodes, of joining machines and of the API server towards nodes. */
 export async function applyClusterBasics(
-  sandbox: Sandbox,
+  kubectl: (args: readonly string[], options: { input: string }) => Promise<unknown>,
   pki: ClusterPki,
-  { signal }: { signal: AbortSignal },
 ): Promise<void> {
   const rights = await readFile(join(CHECKOUT, 'hack', 'manifests', 'cluster-rights.yaml'), 'utf8');
   const input = `${rights}\n---\n${stringify(buildClusterInfo(pki))}`;
-  await sandbox.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { signal, input });
+  await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input });
 }
 
 /** The public ConfigMap by which a joining machine finds the cluster; the bootstrap signer signs it. */

@@ -104,7 +104,7 @@ export class Holder {
   }
 
   async #start(signal: AbortSignal): Promise<ProcessIdentity> {
-    const { directory, cgroup, setUp } = this.#spec;
+    const { directory, cgroup } = this.#spec;
     // Remnants of a holder that was killed.
     await this.destroy();
     await mkdir(directory, { recursive: true });

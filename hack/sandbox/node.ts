@@ -38,7 +38,6 @@ export class SandboxNode {
   readonly holder: Holder;
   readonly containerd: Containerd;
   readonly agent: AgentProcess;
-  readonly #spec: NodeSpec;
 
   constructor(
     spec: NodeSpec,
@@ -50,7 +49,6 @@ export class SandboxNode {
       dnsServer: string;
     },
   ) {
-    this.#spec = spec;
     this.name = spec.name;
     this.address = spec.address;
     this.directory = options.directory;

@@ -25,7 +25,9 @@ async function take(own: string, path: string): Promise<void> {
     // Written by the function above.
     const holder = JSON.parse(await readFile(path, 'utf8')) as ProcessIdentity;
     if (await isRunning(holder))
-      throw new Error(`process ${holder.pid} is at work on this sandbox, wait for it to end`);
+      throw new Error(`process ${holder.pid} is at work on this sandbox, wait for it to end`, {
+        cause: error,
+      });
     await rm(path, { force: true });
     await link(own, path);
   }

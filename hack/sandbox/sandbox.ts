@@ -165,7 +165,9 @@ export async function createSandbox(options: SandboxOptions, progress: Progress)
     }
     await step('control plane: waiting until it serves', again, async () => {
       await sandbox.controlPlane.waitReady(progress);
-      await applyClusterBasics(sandbox, pki, progress);
+      const kubectl = async (args: readonly string[], { input }: { input: string }) =>
+        await sandbox.kubectl(args, { input, signal: progress.signal });
+      await applyClusterBasics(kubectl, pki);
     });
     return sandbox;
   });

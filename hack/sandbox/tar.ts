@@ -51,7 +51,7 @@ function header(fields: {
   block.write(' '.repeat(8), 148); // the checksum counts itself as blanks
   block.write(fields.type, 156);
   block.write(fields.target ?? '', 157);
-  block.write('ustar\0' + '00', 257);
+  block.write('ustar\x0000', 257);
   const checksum = block.reduce((sum, byte) => sum + byte, 0);
   block.write(`${checksum.toString(8).padStart(6, '0')}\0 `, 148);
   return block;

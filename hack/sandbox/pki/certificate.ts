@@ -72,7 +72,7 @@ export function generateKeyPair(): KeyPair {
 }
 
 export function privateKeyPem(key: KeyObject): string {
-  return key.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return key.export({ type: 'pkcs8', format: 'pem' });
 }
 
 export function createCertificateAuthority(name: string): CertificateAuthority {
