@@ -60,6 +60,7 @@ t.test('findConditionEvents() tells what a new node and a changed node announce'
     problems: ['runtime down'],
   });
   t.strictSame(findConditionEvents(healthy, worse), ['NodeHasInsufficientMemory', 'NodeNotReady']);
+  t.notOk(findConditionEvents([], worse).includes('NodeNotReady'));
 });
 
 t.test('formatTime() has whole seconds', async t => {

@@ -87,6 +87,8 @@ export function findConditionEvents(
   return next
     .filter(({ type, status }) => previous.find(before => before.type === type)?.status !== status)
     .flatMap(({ type, status }) => {
+      // A new node is not Ready yet: no news.
+      if (type === 'Ready' && status !== 'True' && previous.length === 0) return [];
       if (type === 'Ready') return status === 'True' ? ['NodeReady'] : ['NodeNotReady'];
       const text = PRESSURES.find(candidate => candidate.type === type);
       if (!text) return [];

@@ -192,7 +192,10 @@ export class NodeController {
       { signal },
     );
     if (!registered) return;
-    if (registered.isNew) this.#events.written(undefined, registered.node.status ?? {});
+    if (registered.isNew) {
+      this.#events.written(undefined, registered.node.status ?? {});
+      this.#writer.reported();
+    }
     this.#node.update(registered.node);
     tasks.run(taskSignal => this.#node.run({ signal: taskSignal }));
     tasks.run(taskSignal => this.#runCSINode(taskSignal));

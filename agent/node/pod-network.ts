@@ -4,12 +4,12 @@ import type { ApiClient } from '../api/client.ts';
 import type { NetworkConfig } from '../config/config.ts';
 import { findLink } from '../host/links.ts';
 import { findDefaultRoute } from '../host/routes.ts';
-import { ensureSysctl, NETWORK_SYSCTLS } from '../host/sysctl.ts';
 import { watchDirectory } from '../host/watch-directory.ts';
 import type { Logger } from '../lib/logger.ts';
 import { TaskGroup } from '../lib/task-group.ts';
 import { Wakeup } from '../lib/wakeup.ts';
 import { readCNIDirectory, removeConflist, writeConflist } from './cni-directory.ts';
+import { NetworkSysctls } from './network-sysctls.ts';
 import type { NodeView } from './node-watch.ts';
 import { OutageLog } from './outage-log.ts';
 import { PacketRules, type PacketRuleInputs } from './packet-rules.ts';
@@ -39,6 +39,7 @@ export class PodNetwork {
   readonly #peers: PeerNodes;
   readonly #routes: PeerRoutes;
   readonly #rules: PacketRules;
+  readonly #sysctls: NetworkSysctls;
   #lastPlan: NetworkPlan['kind'] | undefined;
   #peersTask: { readonly abort: AbortController; readonly startedAtMs: number } | undefined;
 
@@ -48,6 +49,7 @@ export class PodNetwork {
     this.#peers = new PeerNodes({ api, logger, onChange: () => this.#wakeup.wake() });
     this.#routes = new PeerRoutes(nodeName, logger);
     this.#rules = new PacketRules(logger);
+    this.#sysctls = new NetworkSysctls(logger);
   }
 
   async run({ signal }: { signal: AbortSignal }): Promise<void> {
@@ -90,7 +92,6 @@ export class PodNetwork {
     if (plan.kind === 'notOurs') {
       if (this.#lastPlan !== plan.kind) await this.#leave(plan, signal);
     } else if (plan.kind !== 'awaitPodCIDR') {
-      if (this.#lastPlan === undefined || this.#lastPlan === 'notOurs') await ensureSysctls(logger);
       await this.#ensureNetwork(plan, podCIDRs, tasks, signal);
     } else if (this.#lastPlan !== plan.kind) {
       logger.info('waiting for the podCIDR of this node');
@@ -110,6 +111,7 @@ export class PodNetwork {
       logger.info({ podCIDRs, directory: config.cniConfDir }, 'CNI configuration written');
       onConfigChanged();
     }
+    await this.#sysctls.ensure();
     this.#startPeers(tasks);
     if (this.#awaitsPeers()) return;
     const nodes = this.#peers.list();
@@ -169,17 +171,4 @@ async function findUplinkMTU(): Promise<number> {
     if (link && link.mtu > 0) return link.mtu;
   }
   return 0;
-}
-
-async function ensureSysctls(logger: Logger): Promise<void> {
-  for (const sysctl of NETWORK_SYSCTLS) {
-    const outcome = await ensureSysctl(sysctl);
-    if (outcome.kind === 'changed') logger.info({ sysctl: sysctl.name, value: sysctl.value }, 'sysctl set');
-    if (outcome.kind === 'denied') {
-      logger.warn(
-        { sysctl: sysctl.name, value: outcome.actual, reason: outcome.message },
-        `sysctl cannot be set, and ${sysctl.why}`,
-      );
-    }
-  }
 }

@@ -43,6 +43,11 @@ export class StatusWriter {
     this.#outage = new OutageLog(deps.logger, 'node status update');
   }
 
+  /** The whole status went to the API server by another way: at the creation of the Node. */
+  reported(): void {
+    this.#reportAtMs = this.#clock.nowMs() + this.#reportDelayMs();
+  }
+
   /** Something the status is made of may have changed. */
   wake(): void {
     this.#wakeup.wake();
@@ -77,7 +82,7 @@ export class StatusWriter {
       if (isReportDue && this.#reportAtMs > 0) onReportDue();
       this.#outage.succeeded();
       this.#backoff.reset();
-      this.#reportAtMs = this.#clock.nowMs() + this.#reportDelayMs();
+      this.reported();
       return this.#reportAtMs - this.#clock.nowMs();
     } catch (error) {
       if (signal.aborted) return 0;
