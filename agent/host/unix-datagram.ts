@@ -1,6 +1,7 @@
 // Datagrams to AF_UNIX sockets, for which Node has no call; journald and systemd's notification socket speak it.
-import * as libc from './libc.ts';
+
 import { errnoName } from './errors.ts';
+import * as libc from './libc.ts';
 
 /** `sent`, or the errno's name: EAGAIN when the receiver's queue is full, ECONNREFUSED or ENOENT when it is away. */
 export type SendOutcome = 'sent' | (string & {});

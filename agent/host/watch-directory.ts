@@ -67,7 +67,7 @@ class DirectoryWatchers implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const directory of [...this.#watched.keys()]) this.#close(directory);
+    for (const directory of this.#watched.keys()) this.#close(directory);
   }
 }
 

@@ -13,12 +13,14 @@ const MAX_CAUSES = 4;
 
 export interface LoggerOptions {
   readonly level: LogLevel;
-  /** Gets each JSON line; without it, human lines on a terminal and JSON lines elsewhere, on stdout. */
+  /** On stdout; auto: text, for people, on a terminal and JSON lines elsewhere. */
+  readonly format?: 'auto' | 'json' | 'text';
+  /** Gets each JSON line in place of stdout. */
   readonly stream?: DestinationStream;
 }
 
 /** The root logger; everybody else gets a child with `component` and further fields. */
-export async function createLogger({ level, stream }: LoggerOptions): Promise<Logger> {
+export async function createLogger({ level, format = 'auto', stream }: LoggerOptions): Promise<Logger> {
   return pino(
     {
       level,
@@ -27,7 +29,7 @@ export async function createLogger({ level, stream }: LoggerOptions): Promise<Lo
       formatters: { level: label => ({ level: label }) },
       serializers: { err: describeError },
     },
-    stream ?? (await openStdout()),
+    stream ?? (await openStdout(format)),
   );
 }
 
@@ -36,10 +38,16 @@ export function createSilentLogger(): Logger {
   return pino({ level: 'silent' });
 }
 
-async function openStdout(): Promise<DestinationStream> {
-  if (process.stdout.isTTY) {
+async function openStdout(format: 'auto' | 'json' | 'text'): Promise<DestinationStream> {
+  if (format === 'text' || (format === 'auto' && process.stdout.isTTY)) {
     const { default: pretty } = await import('pino-pretty');
-    return pretty({ destination: 1, sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l' });
+    return pretty({
+      destination: 1,
+      sync: true,
+      colorize: process.stdout.isTTY,
+      singleLine: true,
+      translateTime: 'SYS:HH:MM:ss.l',
+    });
   }
   return pino.destination({ fd: 1, sync: false, maxLength: MAX_BUFFERED_BYTES });
 }
