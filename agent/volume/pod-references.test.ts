@@ -54,6 +54,23 @@ t.test('referencedObjects() names only what used volumes are made of', async t =
   ]);
 });
 
+t.test('referencedObjects() includes what environments are made of', async t => {
+  const main: Container = {
+    ...container('main', []),
+    env: [
+      { name: 'A', value: 'plain' },
+      { name: 'B', valueFrom: { configMapKeyRef: { name: 'settings', key: 'b' } } },
+      { name: 'C', valueFrom: { secretKeyRef: { name: 'keys', key: 'c' } } },
+    ],
+    envFrom: [{ configMapRef: { name: 'all' } }, { secretRef: { name: 'more' } }],
+  };
+  const names = referencedObjects({ ...pod, spec: { containers: [main] } });
+  t.same(
+    names.map(({ kind, name }) => `${kind}/${name}`),
+    ['configmaps/settings', 'configmaps/all', 'secrets/keys', 'secrets/more'],
+  );
+});
+
 t.test('tokensOf() finds the token of a projected volume', async t => {
   t.same(tokensOf(parseVolumeSource(access)), [{ path: 'token', expirationSeconds: 3607 }]);
 });

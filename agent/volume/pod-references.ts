@@ -24,9 +24,28 @@ export interface ObjectName {
   readonly name: string;
 }
 
-/** The ConfigMaps and Secrets the pod's used volumes are made of. */
+/** The ConfigMaps and Secrets of the pod's used volumes and of its containers' environment. */
 export function referencedObjects(pod: Pod): ObjectName[] {
-  return usedVolumes(pod).flatMap(volume => objectsOf(parseVolumeSource(volume)));
+  return [
+    ...usedVolumes(pod).flatMap(volume => objectsOf(parseVolumeSource(volume))),
+    ...podContainers(pod.spec).flatMap(environmentObjects),
+  ];
+}
+
+function environmentObjects({ env = [], envFrom = [] }: Container): ObjectName[] {
+  const configMaps = [
+    ...env.map(({ valueFrom }) => valueFrom?.configMapKeyRef?.name),
+    ...envFrom.map(({ configMapRef }) => configMapRef?.name),
+  ];
+  const secrets = [
+    ...env.map(({ valueFrom }) => valueFrom?.secretKeyRef?.name),
+    ...envFrom.map(({ secretRef }) => secretRef?.name),
+  ];
+  return [...namesOf('configmaps', configMaps), ...namesOf('secrets', secrets)];
+}
+
+function namesOf(kind: ObjectKind, names: readonly (string | undefined)[]): ObjectName[] {
+  return names.flatMap(name => (name ? [{ kind, name }] : []));
 }
 
 /** The ConfigMaps and Secrets one volume is made of. */

@@ -46,8 +46,10 @@ export type UpdateOutcome =
   | { readonly kind: 'updated'; readonly digest: string }
   | { readonly kind: 'failed'; readonly problem: string };
 
-// As long as the kubelet waits for its caches; the pod's worker goes on with other work after that.
-const INPUT_WAIT_MS = 1000;
+// A pod's first set-up cannot go on without its inputs: an API server that is merely slow is no failure yet.
+const FIRST_WAIT_MS = 3000;
+// With content of an earlier set-up on disk there is no need to wait long: fresh content follows when it comes.
+const REPEATED_WAIT_MS = 500;
 const DEFAULT_TOKEN_SECONDS = 3600; // core/v1 default of expirationSeconds
 
 export interface SetUpDeps {
@@ -121,10 +123,10 @@ export class VolumeSetUp {
   ): Promise<VolumeOutcome> {
     const directory = this.#directory(pod, volume.kind, name);
     const prepared = { hostPath: directory, isReadOnly: true, needsSELinuxRelabel: true };
-    const [wasPublished] = await Promise.all([
-      hasPublishedContent(directory),
-      this.#waitForInputs(pod, volume, directory, signal),
-    ]);
+    const wasPublished = await hasPublishedContent(directory);
+    const waitMs = wasPublished ? REPEATED_WAIT_MS : FIRST_WAIT_MS;
+    await this.#waitForInputs(pod, volume, directory, AbortSignal.any([signal, AbortSignal.timeout(waitMs)]));
+    signal.throwIfAborted();
     // No await between this look and a failed outcome: a change that comes later finds the pod waiting.
     const outcome = buildContent(volume, pod, this.#inputs(pod));
     if (outcome.kind === 'built') {
@@ -144,17 +146,15 @@ export class VolumeSetUp {
     signal: AbortSignal,
   ): Promise<void> {
     const { objects, tokens } = this.#deps;
-    const bounded = { signal: AbortSignal.any([signal, AbortSignal.timeout(INPUT_WAIT_MS)]) };
     const waits = objectsOf(volume).map(({ kind, name }) =>
-      objects.waitKnown(kind, pod.metadata.namespace ?? '', name, bounded),
+      objects.waitKnown(kind, pod.metadata.namespace ?? '', name, { signal }),
     );
     for (const source of tokensOf(volume)) {
       const request = tokenRequest(pod, source);
       if (!tokens.has(request)) tokens.acquire(request, await readPublished(directory, source.path));
-      waits.push(tokens.waitArrived(request, bounded));
+      waits.push(tokens.waitSettled(request, { signal }));
     }
     await Promise.all(waits);
-    signal.throwIfAborted();
   }
 
   #inputs(pod: Pod): ContentInputs {

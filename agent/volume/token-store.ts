@@ -35,8 +35,8 @@ interface Entry {
   readonly abort: AbortController;
   current: StoredToken | undefined;
   problem: string;
-  /** Settled with the first token. */
-  readonly arrived: PromiseWithResolvers<void>;
+  /** Resolved with the first token, or when several requests have failed. */
+  readonly settled: PromiseWithResolvers<void>;
 }
 
 const MAX_AGE_MS = 24 * 3_600_000; // as the kubelet: a long-lived token is still renewed daily
@@ -44,6 +44,7 @@ const REFRESH_AT_SHARE = 0.8;
 const MAX_JITTER_MS = 10_000;
 // A pod seen a moment before the API server's authoriser sees it is refused once or twice.
 const RETRY = { initialMs: 50, maxMs: 30_000, jitter: 0.3 };
+const SETTLED_AFTER_FAILURES = 5; // about three quarters of a second
 const REQUEST_TIMEOUT_MS = 10_000;
 // Timers stand still while the machine sleeps: look at the clock now and then.
 const MAX_SLEEP_MS = 60_000;
@@ -84,9 +85,9 @@ export class TokenStore {
       abort: new AbortController(),
       current: published === undefined ? undefined : parsePublishedToken(published, request),
       problem: 'timed out waiting for the condition',
-      arrived: Promise.withResolvers(),
+      settled: Promise.withResolvers(),
     };
-    if (entry.current) entry.arrived.resolve();
+    if (entry.current) entry.settled.resolve();
     this.#entries.set(key, entry);
     this.#start(entry);
   }
@@ -97,7 +98,7 @@ export class TokenStore {
       if (entry.request.podUID !== podUID) continue;
       this.#entries.delete(key);
       entry.abort.abort();
-      entry.arrived.resolve();
+      entry.settled.resolve();
     }
   }
 
@@ -114,10 +115,10 @@ export class TokenStore {
     return { kind: 'missing', problem: `${prefix}: ${entry?.problem ?? 'not requested'}` };
   }
 
-  /** Resolves when the first token is there, on release or on abort; the caller looks with `get`. */
-  async waitArrived(request: TokenRequest, { signal }: { signal: AbortSignal }): Promise<void> {
+  /** Resolves when the first token is there, after a few refusals, on release or on abort; the caller looks with `get`. */
+  async waitSettled(request: TokenRequest, { signal }: { signal: AbortSignal }): Promise<void> {
     const entry = this.#entries.get(keyOf(request));
-    if (entry && !entry.current) await settledOrAborted(entry.arrived.promise, signal);
+    if (entry && !entry.current) await settledOrAborted(entry.settled.promise, signal);
   }
 
   #start(entry: Entry): void {
@@ -137,7 +138,10 @@ export class TokenStore {
       if (fetched) {
         backoff.reset();
         dueAtMs = this.#dueAtMs(entry, fetched);
-      } else dueAtMs = this.#clock.nowMs() + backoff.nextMs();
+        continue;
+      }
+      dueAtMs = this.#clock.nowMs() + backoff.nextMs();
+      if (backoff.failures >= SETTLED_AFTER_FAILURES) entry.settled.resolve();
     }
   }
 
@@ -145,7 +149,7 @@ export class TokenStore {
     try {
       const token = await requestToken(this.#client, entry.request, signal);
       entry.current = token;
-      entry.arrived.resolve();
+      entry.settled.resolve();
       for (const callback of this.#callbacks) callback(entry.request.podUID);
       return token;
     } catch (error) {
