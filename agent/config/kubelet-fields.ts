@@ -24,7 +24,11 @@ const NODE = {
   registerNode: bool(true, { flag: 'register-node' }),
   registerWithTaints: taints({ flag: 'register-with-taints', note: 'applied when the Node is created' }),
   providerID: text(undefined, { flag: 'provider-id' }),
-  nodeStatusUpdateFrequency: duration(10 * SECOND, { flag: 'node-status-update-frequency' }),
+  nodeStatusUpdateFrequency: duration(10 * SECOND, {
+    status: accepted,
+    flag: 'node-status-update-frequency',
+    note: 'the status is written when it changes',
+  }),
   nodeStatusReportFrequency: duration(5 * MINUTE),
   nodeLeaseDurationSeconds: int(40, { min: 1, zero: 'default' }),
   nodeStatusMaxImages: int(50, { flag: 'node-status-max-images', min: -1 }),
@@ -35,7 +39,7 @@ const NODE = {
   reservedSystemCPUs: text('', { status: accepted, flag: 'reserved-cpus' }),
   systemReservedCgroup: text(undefined, { status: accepted, flag: 'system-reserved-cgroup' }),
   kubeReservedCgroup: text(undefined, { status: accepted, flag: 'kube-reserved-cgroup' }),
-  enforceNodeAllocatable: list(['pods'], { status: accepted, flag: 'enforce-node-allocatable' }),
+  enforceNodeAllocatable: list(['pods'], { flag: 'enforce-node-allocatable' }),
   localStorageCapacityIsolation: bool(true, { flag: 'local-storage-capacity-isolation' }),
   enableControllerAttachDetach: bool(true, { flag: 'enable-controller-attach-detach' }),
   shutdownGracePeriod: duration(0, { status: accepted }),
@@ -63,6 +67,7 @@ const RUNTIME = {
   kubeletCgroups: text('', { status: accepted, flag: 'kubelet-cgroups' }),
   systemCgroups: text('', { status: accepted, flag: 'system-cgroups' }),
   failCgroupV1: bool(false, {
+    status: accepted,
     flag: 'fail-cgroupv1',
     note: 'false here, true in the kubelet: cgroup v1 is supported',
   }),
@@ -88,7 +93,11 @@ const RUNTIME = {
 
 const PODS = {
   podLogsDir: text('/var/log/pods', { check: checkAbsolutePath }),
-  syncFrequency: duration(MINUTE, { flag: 'sync-frequency' }),
+  syncFrequency: duration(MINUTE, {
+    status: accepted,
+    flag: 'sync-frequency',
+    note: 'pods are looked at when something changes',
+  }),
   staticPodPath: path(undefined, { status: accepted, flag: 'pod-manifest-path' }),
   staticPodURL: text(undefined, { status: accepted, flag: 'manifest-url' }),
   staticPodURLHeader: map<readonly string[]>({
@@ -106,9 +115,15 @@ const PODS = {
     minMs: SECOND,
     maxMs: 5 * MINUTE,
   }),
-  podPidsLimit: int(-1, { flag: 'pod-max-pids' }),
+  podPidsLimit: int(-1, { status: accepted, flag: 'pod-max-pids' }),
   cpuCFSQuota: bool(true, { flag: 'cpu-cfs-quota' }),
-  cpuCFSQuotaPeriod: duration(100, { flag: 'cpu-cfs-quota-period', zero: 'value', minMs: 1, maxMs: SECOND }),
+  cpuCFSQuotaPeriod: duration(100, {
+    status: accepted,
+    flag: 'cpu-cfs-quota-period',
+    zero: 'value',
+    minMs: 1,
+    maxMs: SECOND,
+  }),
   seccompDefault: bool(false, { flag: 'seccomp-default' }),
   allowedUnsafeSysctls: list([], { status: accepted, flag: 'allowed-unsafe-sysctls' }),
   singleProcessOOMKill: bool(undefined, { status: accepted }),
@@ -190,8 +205,8 @@ const API = {
     flag: 'kube-api-content-type',
     note: 'always application/json',
   }),
-  eventRecordQPS: int(50, { flag: 'event-qps', min: 0 }),
-  eventBurst: int(100, { flag: 'event-burst', min: 0, zero: 'default' }),
+  eventRecordQPS: int(50, { status: accepted, flag: 'event-qps', min: 0 }),
+  eventBurst: int(100, { status: accepted, flag: 'event-burst', min: 0, zero: 'default' }),
   podCIDR: text(undefined, { status: accepted, flag: 'pod-cidr', note: 'the Node object decides' }),
 } as const;
 

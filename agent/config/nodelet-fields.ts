@@ -54,7 +54,11 @@ export const NODELET_FIELDS = {
     status: 'accepted',
     flag: 'image-credential-provider-bin-dir',
   }),
-  'nodelet.maxDeadContainersPerContainer': int(1, { flag: 'maximum-dead-containers-per-container', min: 0 }),
+  'nodelet.maxDeadContainersPerContainer': int(1, {
+    status: 'accepted',
+    flag: 'maximum-dead-containers-per-container',
+    min: 0,
+  }),
   'nodelet.maxDeadContainers': int(-1, { status: 'accepted', flag: 'maximum-dead-containers' }),
   'nodelet.minimumContainerTTL': duration(0, { status: 'accepted', flag: 'minimum-container-ttl-duration' }),
   'nodelet.network.manageCNI': autoOrBool('auto', {
@@ -63,10 +67,15 @@ export const NODELET_FIELDS = {
   }),
   'nodelet.network.cniConfDir': text('/etc/cni/net.d', { flag: 'cni-conf-dir', check: checkAbsolutePath }),
   'nodelet.network.cniBinDirs': list(['/opt/cni/bin', '/usr/lib/cni'], {
+    status: 'accepted',
     flag: 'cni-bin-dirs',
     check: checkAbsolutePath,
   }),
-  'nodelet.network.bridgeName': text('nodelet0', { flag: 'bridge-name', check: checkInterfaceName }),
+  'nodelet.network.bridgeName': text('cni0', {
+    status: 'accepted',
+    flag: 'bridge-name',
+    check: checkInterfaceName,
+  }),
   'nodelet.network.masquerade': bool(true, { flag: 'masquerade' }),
   'nodelet.network.mtu': int(0, {
     flag: 'pod-mtu',

@@ -41,15 +41,16 @@ export async function createSandbox(
     return { kind: 'failed', step: 'sandbox', message };
   }
   try {
-    const startedAtMs = clock.nowMs();
     const options = { signal: signals.shutdown, podUID: podUID(pod) };
     const runtimeHandler = ''; // RuntimeClass comes later; empty is the runtime's default
-    const sandboxId = await sandboxPlaces.run(
-      () => runtime.runPodSandbox(outcome.config, { runtimeHandler }, options),
-      { signal: signals.interrupt, priority: -(pod.spec.priority ?? 0) },
-    );
-    const durationMs = clock.nowMs() - startedAtMs;
-    logger.info({ sandboxId, attempt: action.attempt, durationMs }, 'sandbox created');
+    const run = async (): Promise<void> => {
+      const startedAtMs = clock.nowMs();
+      const sandboxId = await runtime.runPodSandbox(outcome.config, { runtimeHandler }, options);
+      const durationMs = clock.nowMs() - startedAtMs;
+      logger.info({ sandboxId, attempt: action.attempt, durationMs }, 'sandbox created');
+    };
+    const priority = -(pod.spec.priority ?? 0); // critical pods first
+    await sandboxPlaces.run(run, { signal: signals.interrupt, priority });
     return { kind: 'done' };
   } catch (error) {
     if (signals.interrupt.aborted) throw error;

@@ -24,7 +24,7 @@ export function buildPodStatus(input: StatusInput): PodStatus {
       pod,
       phase,
       containerStatuses,
-      hasNetwork: readySandbox(input.observed) !== undefined && input.areVolumesReady,
+      hasNetwork: isReadyToStart(input),
       now,
     }),
     ...keptReason(old, phase),
@@ -35,6 +35,13 @@ export function buildPodStatus(input: StatusInput): PodStatus {
     ...(old.initContainerStatuses ? { initContainerStatuses: old.initContainerStatuses } : {}),
     containerStatuses,
   };
+}
+
+// A container in the sandbox proves that the volumes were ready once, also to an agent that has just started.
+function isReadyToStart({ observed, areVolumesReady }: StatusInput): boolean {
+  const sandbox = readySandbox(observed);
+  if (!sandbox) return false;
+  return areVolumesReady || observed.containers.some(({ sandboxId }) => sandboxId === sandbox.id);
 }
 
 function buildContainerStatuses(input: StatusInput): readonly ContainerStatus[] {
