@@ -1,0 +1,79 @@
+// The agent is killed at any moment of set-up and teardown: the next one finishes either.
+import '../host/private-namespaces.ts';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import type { Pod } from '../../agent/api/objects.ts';
+import { listMounts } from '../../agent/host/mount-info.ts';
+import { apiAccess, NODE, never, VolumeCluster } from './cluster.ts';
+
+const ROUNDS = 20;
+const PODS = 3;
+const LOOP = fileURLToPath(new URL('./agent-loop.ts', import.meta.url));
+
+spawnSync('ip', ['link', 'set', 'lo', 'up']);
+const cluster = await VolumeCluster.start();
+t.teardown(() => cluster.stop());
+
+const volumes = [
+  apiAccess(),
+  { name: 'config', configMap: { name: 'config', defaultMode: 420 } },
+  { name: 'creds', secret: { secretName: 'creds', defaultMode: 256 } },
+  { name: 'scratch', emptyDir: {} },
+  { name: 'shm', emptyDir: { medium: 'Memory' } },
+];
+
+async function startLoop(podsPath: string): Promise<ChildProcess> {
+  const kubeconfig = join(cluster.server.directory, 'node-kubeconfig');
+  const child = spawn(process.execPath, [LOOP, kubeconfig, cluster.rootDir, podsPath], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  return child;
+}
+
+async function mountsOf(pod: Pod): Promise<string[]> {
+  const podDir = join(cluster.rootDir, 'pods', pod.metadata.uid ?? '');
+  return (await listMounts()).map(({ target }) => target).filter(target => target.startsWith(`${podDir}/`));
+}
+
+await t.test(`killed ${ROUNDS} times on node ${NODE}`, async t => {
+  await cluster.put('configmaps', 'config', { kind: 'ConfigMap', data: { a: '1', b: '2' } });
+  await cluster.put('secrets', 'creds', { kind: 'Secret', stringData: { key: 'x' } });
+  const securityContext = { fsGroup: 3000 };
+  const pods = await Promise.all(
+    Array.from({ length: PODS }, (_, index) => cluster.pod(`killed-${index}`, volumes, { securityContext })),
+  );
+  const podsPath = join(cluster.server.directory, 'pods.json');
+  await writeFile(podsPath, JSON.stringify(pods));
+  for (let round = 0; round < ROUNDS; round++) {
+    const child = await startLoop(podsPath);
+    await delay(Math.random() * 150);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const agent = await cluster.startManager();
+    for (const pod of pods) {
+      if (round % 2 === 0) {
+        const outcome = await agent.ensure(pod);
+        const path = (name: string): string =>
+          outcome.kind === 'ready' ? (outcome.volumes.get(name)?.hostPath ?? '') : JSON.stringify(outcome);
+        const names = (await readdir(path('config'))).filter(name => !name.startsWith('..'));
+        t.same(names.sort(), ['a', 'b']);
+        t.equal((await readdir(path('config'))).length, 4, 'one generation');
+        t.equal(await readFile(join(path('creds'), 'key'), 'utf8'), 'x');
+        t.match(await stat(join(path('creds'), 'key')), { gid: 3000 });
+        t.match(await stat(path('scratch')), { gid: 3000, mode: 0o42777 });
+        t.match(await stat(path('shm')), { gid: 3000, mode: 0o43777 });
+        t.equal((await mountsOf(pod)).length, 3, 'each tmpfs once');
+      }
+      await agent.manager.teardownVolumes(pod.metadata.uid ?? '', { signal: never });
+      t.same(await mountsOf(pod), []);
+      t.same(await readdir(join(cluster.rootDir, 'pods', pod.metadata.uid ?? '')), []);
+    }
+    await agent.stop();
+  }
+});
