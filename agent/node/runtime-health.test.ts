@@ -12,6 +12,7 @@ const HEALTHY: RuntimeFacts = {
     { type: 'RuntimeReady', ...OK },
     { type: 'NetworkReady', ...OK },
   ],
+  lostSinceMs: new Map(),
   failure: undefined,
   inFlight: [],
 };
@@ -54,6 +55,16 @@ t.test('findRuntimeProblems() repeats what the runtime says of its network', asy
   t.equal(findNetworkProblem({ ...HEALTHY, conditions }), text);
   t.equal(findNetworkProblem(HEALTHY), undefined);
   t.equal(findNetworkProblem({ ...HEALTHY, conditions: undefined }), undefined);
+});
+
+t.test('findRuntimeProblems() forgives the moment in which a CNI configuration is replaced', async t => {
+  const conditions = [
+    { type: 'RuntimeReady', ...OK },
+    { type: 'NetworkReady', status: false, reason: 'NetworkPluginNotReady', message: 'x' },
+  ];
+  const since = (ms: number) => new Map([['NetworkReady', NOW_MS - ms]]);
+  t.strictSame(problems({ conditions, lostSinceMs: since(400) }), []);
+  t.equal(problems({ conditions, lostSinceMs: since(500) }).length, 1);
 });
 
 t.test('findRuntimeProblems() names a hung call and its pod', async t => {

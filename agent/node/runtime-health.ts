@@ -11,6 +11,8 @@ export interface RuntimeCondition {
 export interface RuntimeFacts {
   /** The last CRI Status answer; undefined before the first. */
   readonly conditions: readonly RuntimeCondition[] | undefined;
+  /** By type of a condition that was true before: since when it is not. */
+  readonly lostSinceMs: ReadonlyMap<string, number>;
   /** Since when Status fails, and why; undefined while it answers. */
   readonly failure: { readonly sinceMs: number; readonly cause: string } | undefined;
   readonly inFlight: readonly InFlightCall[];
@@ -19,6 +21,9 @@ export interface RuntimeFacts {
 // A restart of the runtime takes a second or two. Not Ready at once would take the readiness of every pod along
 // (node lifecycle controller), so that much is waited for; the kubelet waits 30 s.
 export const RUNTIME_DOWN_AFTER_MS = 2_000;
+
+// A CNI configuration that is being replaced is gone for a moment; the same reasoning, within the second.
+export const CONDITION_LOST_AFTER_MS = 500;
 
 // Calls take milliseconds; on a crowded disk seconds. Half the kubelet's runtimeRequestTimeout, so the call is still
 // under way when it is named.
@@ -36,6 +41,8 @@ export function findRuntimeProblems(
   if (failure && nowMs - failure.sinceMs >= RUNTIME_DOWN_AFTER_MS) {
     return [`container runtime is down: ${failure.cause}`];
   }
+  const isLasting = (type: string) => (): boolean =>
+    nowMs - (facts.lostSinceMs.get(type) ?? 0) >= CONDITION_LOST_AFTER_MS;
   if (!conditions) return ['container runtime status check may not have completed yet'];
   return [
     ...findHungCalls(facts.inFlight, { nowMs, overdueMs: HUNG_CALL_AFTER_MS }).map(({ method, subject }) =>
@@ -44,8 +51,10 @@ export function findRuntimeProblems(
         .filter(part => part !== '')
         .join(' '),
     ),
-    ...conditionProblem(conditions, 'RuntimeReady', 'container runtime not ready'),
-    ...conditionProblem(conditions, 'NetworkReady', NETWORK_TEXT),
+    ...conditionProblem(conditions, 'RuntimeReady', 'container runtime not ready').filter(
+      isLasting('RuntimeReady'),
+    ),
+    ...conditionProblem(conditions, 'NetworkReady', NETWORK_TEXT).filter(isLasting('NetworkReady')),
   ];
 }
 

@@ -32,6 +32,7 @@ export class RuntimeMonitor {
   readonly #firstLook = Promise.withResolvers<void>();
   #conditions: readonly RuntimeCondition[] | undefined;
   #failure: RuntimeFacts['failure'];
+  #lostSinceMs: ReadonlyMap<string, number> = new Map();
   #version: string | undefined;
   #handlers: readonly RuntimeHandler[] = [];
   #supplementalGroupsPolicy: boolean | undefined;
@@ -65,7 +66,12 @@ export class RuntimeMonitor {
   }
 
   facts(): RuntimeFacts {
-    return { conditions: this.#conditions, failure: this.#failure, inFlight: this.#calls.inFlight() };
+    return {
+      conditions: this.#conditions,
+      lostSinceMs: this.#lostSinceMs,
+      failure: this.#failure,
+      inFlight: this.#calls.inFlight(),
+    };
   }
 
   /** e.g. `containerd://1.6.20`. */
@@ -112,7 +118,7 @@ export class RuntimeMonitor {
       const { status, runtimeHandlers, features } = await this.#calls.runtime.status({ signal });
       // A runtime that comes back may be a newer one, with other images and handlers.
       if (this.#failure || this.#version === undefined) await this.#lookAtVersion(signal);
-      this.#conditions = status?.conditions ?? [];
+      this.#takeConditions(status?.conditions ?? []);
       this.#handlers = runtimeHandlers.map(handler => ({
         name: handler.name,
         recursiveReadOnlyMounts: handler.features?.recursiveReadOnlyMounts ?? false,
@@ -129,6 +135,18 @@ export class RuntimeMonitor {
       this.#areImagesStale = true;
       this.#outage.failed(error);
     }
+  }
+
+  #takeConditions(conditions: readonly RuntimeCondition[]): void {
+    const wasTrue = (type: string): boolean =>
+      this.#conditions?.some(before => before.type === type && before.status) ?? false;
+    const lost = new Map<string, number>();
+    for (const { type, status } of conditions) {
+      const sinceMs = this.#lostSinceMs.get(type) ?? (wasTrue(type) ? this.#clock.nowMs() : undefined);
+      if (!status && sinceMs !== undefined) lost.set(type, sinceMs);
+    }
+    this.#lostSinceMs = lost;
+    this.#conditions = conditions;
   }
 
   async #lookAtVersion(signal: AbortSignal): Promise<void> {
