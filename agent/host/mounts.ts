@@ -186,6 +186,8 @@ export interface TmpfsOptions {
   readonly mode: number;
   /** Keep its pages out of swap, where the kernel (6.4) can. */
   readonly isNoSwap?: boolean;
+  /** MS_* of this file; nosuid and nodev when missing. */
+  readonly flags?: number;
 }
 
 /** A tmpfs on `target`; tells whether its content is kept out of swap. */
@@ -193,7 +195,7 @@ export async function ensureTmpfs(
   target: string,
   options: TmpfsOptions,
 ): Promise<{ readonly isNoSwap: boolean }> {
-  const request = { source: 'tmpfs', target, fsType: 'tmpfs', flags: MS_NOSUID | MS_NODEV };
+  const request = { source: 'tmpfs', target, fsType: 'tmpfs', flags: options.flags ?? MS_NOSUID | MS_NODEV };
   if (options.isNoSwap) {
     try {
       const outcome = await ensureMount({ ...request, data: tmpfsData(options, true) });

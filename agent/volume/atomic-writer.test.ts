@@ -198,10 +198,12 @@ t.test('killed at any moment: complete before, repaired after', async t => {
     await new Promise(resolve => setTimeout(resolve, 5 + Math.random() * 20));
     child.kill('SIGKILL');
     await once(child, 'exit');
-    if (await isPublished(directory)) {
-      const current = join(directory, await readlink(join(directory, '..data')));
-      const third = (await readdir(current)).includes('odd') ? 'odd/c' : 'even/c';
-      const texts = await Promise.all(['a', 'b', third].map(path => readFile(join(current, path), 'utf8')));
+    const names = (await isPublished(directory)) ? await readdir(join(directory, '..data')) : [];
+    // `z` is of our own last write: on a busy machine the child is gone before its first.
+    if (names.length > 0 && !names.includes('z')) {
+      const third = names.includes('odd') ? 'odd/c' : 'even/c';
+      const paths = ['a', 'b', third].map(path => join(directory, '..data', path));
+      const texts = await Promise.all(paths.map(path => readFile(path, 'utf8')));
       t.equal(new Set(texts).size, 1, 'one generation');
       t.equal(texts[0]?.length, 500, 'complete');
     }

@@ -29,7 +29,9 @@ export async function ensureEmptyDir(request: EmptyDirRequest): Promise<SetUpOut
   }
   if (await isReady(request, medium)) return { kind: 'done' };
   await ensureDirectory(request.directory);
-  if (medium === 'Memory') await ensureTmpfs(request.directory, buildTmpfsOptions(request.sizeBytes));
+  // The pod's own space, without restrictions, as on disk.
+  if (medium === 'Memory')
+    await ensureTmpfs(request.directory, { ...buildTmpfsOptions(request.sizeBytes), flags: 0 });
   if (request.fsGroup !== undefined) {
     await applyGroupOwnership(request.directory, { fsGroup: request.fsGroup, isReadOnly: false });
   }

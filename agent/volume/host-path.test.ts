@@ -1,5 +1,6 @@
-import { stat } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { ensureHostPath } from './host-path.ts';
@@ -11,13 +12,18 @@ t.test('every type with everything that may stand at the path', async t => {
     'link-to-dir': t.fixture('symlink', 'dir'),
     dangling: t.fixture('symlink', 'nowhere'),
   });
-  const server = createServer().listen(join(root, 'sock'));
-  t.teardown(() => server.close());
+  // A socket's path may have 107 bytes: not below the checkout.
+  const socketDir = await mkdtemp(join(tmpdir(), 'host-path-'));
+  const server = createServer().listen(join(socketDir, 'sock'));
+  t.teardown(async () => {
+    server.close();
+    await rm(socketDir, { recursive: true });
+  });
   const paths: Record<string, string> = {
     dir: join(root, 'dir'),
     file: join(root, 'file'),
     link: join(root, 'link-to-dir'),
-    socket: join(root, 'sock'),
+    socket: join(socketDir, 'sock'),
     char: '/dev/null',
     missing: join(root, 'no/where'),
     below: join(root, 'file/below'),

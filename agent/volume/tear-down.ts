@@ -30,14 +30,13 @@ export async function tearDownVolumes(
 
 // First, so that a volume that is half gone is never taken for a ready one.
 async function removeMarkers(podDir: string, problems: unknown[]): Promise<void> {
-  const plugins = join(podDir, 'plugins');
-  await collect(problems, () => removeTree(join(plugins, PLUGIN_DIRECTORY.emptyDir)));
-  await collect(problems, () => removeEmpty(plugins));
+  await collect(problems, () => removeTree(join(podDir, 'plugins')));
 }
 
 // Bind mounts inside a volume go before the volume.
 async function removeSubPaths(podDir: string, problems: unknown[]): Promise<void> {
   const subPaths = join(podDir, 'volume-subpaths');
+  if ((await list(subPaths)).length === 0) return;
   await unmountBelow(subPaths, problems);
   await collect(problems, () => removeMountTargets(subPaths));
 }

@@ -25,9 +25,11 @@ export type TokenLookup =
   /** None, or none that is still good; `problem` says why. */
   | { readonly kind: 'missing'; readonly problem: string };
 
+/** A token with its times on our own clock: an API server whose clock differs must not make us ask all the time. */
 export interface StoredToken {
   readonly token: string;
-  readonly expiresAtMs: number;
+  readonly issuedAtMs: number;
+  readonly lifeMs: number;
 }
 
 interface Entry {
@@ -109,7 +111,7 @@ export class TokenStore {
   get(request: TokenRequest): TokenLookup {
     const entry = this.#entries.get(keyOf(request));
     const current = entry?.current;
-    if (current && current.expiresAtMs > this.#clock.nowMs())
+    if (current && current.issuedAtMs + current.lifeMs > this.#clock.nowMs())
       return { kind: 'present', token: current.token };
     const prefix = current ? 'token expired and refresh failed' : 'failed to fetch token';
     return { kind: 'missing', problem: `${prefix}: ${entry?.problem ?? 'not requested'}` };
@@ -127,7 +129,7 @@ export class TokenStore {
 
   async #keepFresh(entry: Entry, signal: AbortSignal): Promise<void> {
     const backoff = new Backoff(RETRY);
-    let dueAtMs = entry.current ? this.#dueAtMs(entry, entry.current) : 0;
+    let dueAtMs = entry.current ? dueAtMsOf(entry.current) : 0;
     while (!signal.aborted) {
       const delayMs = dueAtMs - this.#clock.nowMs();
       if (delayMs > 0) {
@@ -137,7 +139,7 @@ export class TokenStore {
       const fetched = await this.#fetch(entry, signal);
       if (fetched) {
         backoff.reset();
-        dueAtMs = this.#dueAtMs(entry, fetched);
+        dueAtMs = dueAtMsOf(fetched);
         continue;
       }
       dueAtMs = this.#clock.nowMs() + backoff.nextMs();
@@ -145,9 +147,29 @@ export class TokenStore {
     }
   }
 
+  async #request(request: TokenRequest, signal: AbortSignal): Promise<StoredToken> {
+    const { namespace, serviceAccountName, podName, podUID, audience, expirationSeconds } = request;
+    const path = serviceAccountTokenPath(namespace, serviceAccountName);
+    const body = {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      spec: {
+        audiences: audience === '' ? [] : [audience],
+        expirationSeconds,
+        boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: podName, uid: podUID },
+      },
+    };
+    const issuedAtMs = this.#clock.nowMs();
+    const options = { signal, timeoutMs: REQUEST_TIMEOUT_MS };
+    const { spec, status } = await this.#client.create<TokenAnswer>(path, body, options);
+    if (!status?.token) throw new Error('the API server answered without a token');
+    // The server may grant less than was asked for.
+    return { token: status.token, issuedAtMs, lifeMs: (spec?.expirationSeconds ?? expirationSeconds) * 1000 };
+  }
+
   async #fetch(entry: Entry, signal: AbortSignal): Promise<StoredToken | undefined> {
     try {
-      const token = await requestToken(this.#client, entry.request, signal);
+      const token = await this.#request(entry.request, signal);
       entry.current = token;
       entry.settled.resolve();
       for (const callback of this.#callbacks) callback(entry.request.podUID);
@@ -163,43 +185,20 @@ export class TokenStore {
       return undefined;
     }
   }
-
-  #dueAtMs({ request }: Entry, { expiresAtMs }: StoredToken): number {
-    return refreshAtMs(expiresAtMs, request.expirationSeconds) - Math.random() * MAX_JITTER_MS;
-  }
 }
 
 /** When a token is renewed: at 80 % of its life, or after a day; before jitter. */
-export function refreshAtMs(expiresAtMs: number, expirationSeconds: number): number {
-  const lifeMs = expirationSeconds * 1000;
-  const issuedAtMs = expiresAtMs - lifeMs;
+export function refreshAtMs({ issuedAtMs, lifeMs }: Omit<StoredToken, 'token'>): number {
   return issuedAtMs + Math.min(lifeMs * REFRESH_AT_SHARE, MAX_AGE_MS);
 }
 
-async function requestToken(
-  client: ApiClient,
-  request: TokenRequest,
-  signal: AbortSignal,
-): Promise<StoredToken> {
-  const { namespace, serviceAccountName, podName, podUID, audience, expirationSeconds } = request;
-  const body = {
-    apiVersion: 'authentication.k8s.io/v1',
-    kind: 'TokenRequest',
-    spec: {
-      audiences: audience === '' ? [] : [audience],
-      expirationSeconds,
-      boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: podName, uid: podUID },
-    },
-  };
-  const answer = await client.create<{ status?: { token?: string; expirationTimestamp?: string } }>(
-    serviceAccountTokenPath(namespace, serviceAccountName),
-    body,
-    { signal, timeoutMs: REQUEST_TIMEOUT_MS },
-  );
-  const { token, expirationTimestamp } = answer.status ?? {};
-  const expiresAtMs = Date.parse(expirationTimestamp ?? '');
-  if (!token || Number.isNaN(expiresAtMs)) throw new Error('the API server answered without a token');
-  return { token, expiresAtMs };
+function dueAtMsOf(token: StoredToken): number {
+  return refreshAtMs(token) - Math.random() * MAX_JITTER_MS;
+}
+
+interface TokenAnswer {
+  readonly spec?: { readonly expirationSeconds?: number };
+  readonly status?: { readonly token?: string };
 }
 
 /**
@@ -213,7 +212,7 @@ export function parsePublishedToken(text: string, request: TokenRequest): Stored
   const audiences = Array.isArray(aud) ? aud : [aud];
   if (typeof iat !== 'number' || bound?.pod?.uid !== request.podUID) return undefined;
   if (request.audience !== '' && !audiences.includes(request.audience)) return undefined;
-  return { token: text, expiresAtMs: (iat + request.expirationSeconds) * 1000 };
+  return { token: text, issuedAtMs: iat * 1000, lifeMs: request.expirationSeconds * 1000 };
 }
 
 interface Claims {

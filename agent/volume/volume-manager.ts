@@ -1,5 +1,6 @@
 // Sets volumes up for pods and keeps their content current. All work on one pod's volumes is serial; what a volume is
 // made of is read again each time, so a wake-up never says what changed.
+import { isDeepStrictEqual } from 'node:util';
 import type { ApiClient } from '../api/client.ts';
 import type { Pod, Volume } from '../api/objects.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -111,9 +112,10 @@ export class VolumeManager {
     const podUID = pod.metadata.uid ?? '';
     const entry = this.#pods.get(podUID);
     if (!entry) return;
-    const isChanged = entry.pod.metadata.resourceVersion !== pod.metadata.resourceVersion;
+    const before = entry.pod;
     entry.pod = pod;
-    if (isChanged) this.#markDirty(podUID);
+    // Most changes of a pod are its status, which no file shows.
+    if (!isDeepStrictEqual(shownFields(before), shownFields(pod))) this.#markDirty(podUID);
   }
 
   /**
@@ -254,4 +256,8 @@ export class VolumeManager {
     }
     return digest;
   }
+}
+
+function shownFields({ metadata, spec }: Pod): unknown {
+  return [metadata.labels, metadata.annotations, spec];
 }
