@@ -56,7 +56,8 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 // A watch has no deadline, but the server answers its headers at once.
 const WATCH_HEADERS_TIMEOUT_MS = 30_000;
 const MAX_ERROR_BODY_CHARACTERS = 64 * 1024;
-const MAX_REPEATS = 5;
+const REPEAT_MIN_MS = 100;
+const REPEAT_MAX_MS = 3000;
 
 /** Requests to one kube-apiserver. Errors are the classes of lib/errors.ts; see api/errors.ts. */
 export class ApiClient {
@@ -182,8 +183,8 @@ export class ApiClient {
         // Taken to be what was asked for; callers read the answers of newer servers with care.
         return parseBody(await readText(response), request) as T;
       } catch (error) {
-        const pauseMs = deadline.signal.aborted ? undefined : repeatAfterMs(error, request);
-        if (pauseMs === undefined || repeats >= MAX_REPEATS || pauseMs > deadline.remainingMs) throw error;
+        const pauseMs = deadline.signal.aborted ? undefined : repeatAfterMs(error, request, repeats);
+        if (pauseMs === undefined || pauseMs > deadline.remainingMs) throw error;
         await sleep(pauseMs, deadline);
       }
     }
@@ -196,8 +197,7 @@ export class ApiClient {
       const headers = await this.#headers(request, signal);
       const connection = await this.#pool.acquire({ isWatch: request.isWatch, signal });
       if (request.isWatch) deadline.arm(WATCH_HEADERS_TIMEOUT_MS);
-      const { method, path, body } = request;
-      const response = await connection.request({ method, path, body, headers, signal });
+      const response = await connection.request({ ...request, headers, signal });
       if (response.statusCode < 300) return response;
       const error = await failureOf(request, response);
       const isUnauthorized = error instanceof DeniedError && UNAUTHORIZED.has(error.code);
@@ -260,10 +260,11 @@ export class ApiClient {
 const UNAUTHORIZED = new Set(['Unauthorized', 'HTTP401']);
 
 /** How long to wait before the same request may be sent again; undefined when it must not be. */
-function repeatAfterMs(error: unknown, request: Request): number | undefined {
+function repeatAfterMs(error: unknown, request: Request, repeats: number): number | undefined {
   if (!(error instanceof UnavailableError)) return undefined;
-  if (error.retryAfterMs !== undefined) return error.retryAfterMs;
-  return error.code === 'ConnectionLost' && request.isRepeatable ? 0 : undefined;
+  if (error.retryAfterMs !== undefined) return Math.max(error.retryAfterMs, REPEAT_MIN_MS);
+  if (error.code !== 'ConnectionLost' || !request.isRepeatable) return undefined;
+  return repeats === 0 ? 0 : Math.min(REPEAT_MAX_MS, REPEAT_MIN_MS * 2 ** repeats);
 }
 
 async function failureOf(request: Request, response: Dispatcher.ResponseData): Promise<ApiError> {

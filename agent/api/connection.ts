@@ -11,6 +11,7 @@ export interface ConnectionRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
+  readonly isWatch: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -35,7 +36,7 @@ const SILENT_TICKS_MAX_HTTP1 = 150;
 // Streams a kube-apiserver allows one connection (100) less a reserve for requests beside the watches.
 const MAX_STREAMS = 98;
 const MAX_WATCH_STREAMS = 80;
-// What is left on a connection that takes no new requests gets this long to finish; watches never finish.
+// Requests on a connection that takes no new ones get this long to finish.
 const DRAIN_MS = 3000;
 const IDLE_MS = 90_000;
 const HTTP2_CONNECTION_WINDOW_BYTES = 1024 * 1024;
@@ -52,13 +53,14 @@ export class Connection {
   #bytesSeen = 0;
   #silentTicks = 0;
   #reason: string | undefined;
+  readonly #watches = new Set<Dispatcher.ResponseData['body']>();
   #isProven = false;
 
   constructor(socket: Socket, origin: string, events: ConnectionEvents) {
     this.#socket = socket;
     this.#events = events;
     this.isHttp2 = socket instanceof TLSSocket && socket.alpnProtocol === 'h2';
-    this.#client = createClient(socket, origin);
+    this.#client = createClient(socket, origin, () => this.destroy('the HTTP/2 session ended'));
     this.#bytesSeen = socket.bytesRead;
     this.#ticker = setInterval(() => this.#tick(), TICK_MS).unref();
     socket.once('error', error => {
@@ -80,22 +82,24 @@ export class Connection {
   /** Takes a place for one `request`, which gives it back; false when there is none. */
   reserve(isWatch: boolean): boolean {
     const limit = isWatch ? MAX_WATCH_STREAMS : MAX_STREAMS;
-    if (this.#state !== 'open' || this.#streams >= (this.isHttp2 ? limit : 1)) return false;
+    // Destroyed but not yet closed: undici has let go of it already.
+    if (this.#state !== 'open' || this.#socket.destroyed) return false;
+    if (this.#streams >= (this.isHttp2 ? limit : 1)) return false;
     this.#streams += 1;
     return true;
   }
 
   /** Sends one request on a place taken before; the place is free again when the response's body has closed. */
-  async request({
-    method,
-    path,
-    headers,
-    body,
-    signal,
-  }: ConnectionRequest): Promise<Dispatcher.ResponseData> {
+  async request(request: ConnectionRequest): Promise<Dispatcher.ResponseData> {
+    const { method, path, headers, isWatch, signal } = request;
+    const body = request.body ?? null;
     try {
-      const response = await this.#client.request({ method, path, headers, body: body ?? null, signal });
-      response.body.once('close', () => this.#release());
+      const response = await this.#client.request({ method, path, headers, body, signal });
+      if (isWatch) this.#watches.add(response.body);
+      response.body.once('close', () => {
+        this.#watches.delete(response.body);
+        this.#release();
+      });
       this.#prove();
       return response;
     } catch (error) {
@@ -108,13 +112,15 @@ export class Connection {
     }
   }
 
-  /** Takes no more requests, lets those running finish, ends what is left a little later. Idempotent. */
+  /** Takes no more requests, ends the watches (they resume elsewhere), lets requests finish. Idempotent. */
   drain(reason: string): void {
     if (this.#state !== 'open') return;
     this.#state = 'draining';
     this.#reason ??= reason;
     this.#drainTimer = setTimeout(() => this.destroy(reason), DRAIN_MS).unref();
     this.#events.onDraining(this.#reason);
+    const ended = new UnavailableError(reason, { code: 'ConnectionLost' });
+    for (const watch of this.#watches) watch.destroy(ended);
     if (this.#streams === 0) this.destroy(reason);
   }
 
@@ -173,7 +179,8 @@ export class Connection {
   }
 }
 
-function createClient(socket: Socket, origin: string): Client {
+/** `onRedial`: undici has lost the session and wants another socket, which it does not get. */
+function createClient(socket: Socket, origin: string, onRedial: () => void): Client {
   let isHandedOver = false;
   return new Client(origin, {
     allowH2: true,
@@ -191,8 +198,9 @@ function createClient(socket: Socket, origin: string): Client {
       isHandedOver = true;
       // Not in the same tick: undici's queue does not move while it is calling us.
       process.nextTick(() => {
-        if (isFirst && !socket.destroyed) callback(null, socket);
-        else callback(new UnavailableError('connection ended', { code: 'ConnectionLost' }), null);
+        if (isFirst && !socket.destroyed) return callback(null, socket);
+        onRedial();
+        callback(new UnavailableError('connection ended', { code: 'ConnectionLost' }), null);
       });
     },
   });

@@ -51,7 +51,8 @@ export class TestApiServer {
     return this.#apiserver?.pid ?? 0;
   }
 
-  async startApiServer(): Promise<void> {
+  /** Also after a stop, then with other flags if given. */
+  async startApiServer(flags: readonly string[] = this.#flags): Promise<void> {
     this.#apiserver = this.#spawn('kube-apiserver', [
       '--etcd-servers=http://127.0.0.1:2379',
       '--bind-address=127.0.0.1',
@@ -67,7 +68,7 @@ export class TestApiServer {
       `--service-account-signing-key-file=${this.#file('sa.key')}`,
       `--token-auth-file=${this.#file('tokens.csv')}`,
       '--disable-admission-plugins=ServiceAccount',
-      ...this.#flags,
+      ...flags,
     ]);
     await this.#untilReady();
   }
@@ -128,7 +129,7 @@ export class TestApiServer {
     this.issue('admin', '/O=system:masters/CN=admin');
     openssl('genrsa', '-out', this.#file('sa.key'), '2048');
     openssl('rsa', '-in', this.#file('sa.key'), '-pubout', '-out', this.#file('sa.pub'));
-    writeFileSync(this.#file('tokens.csv'), 'secret-token,tina,1,"system:masters"\n');
+    writeFileSync(this.#file('tokens.csv'), 'secret-token,tina,1,"system:masters"\nsecret-nobody,nobody,2\n');
     const user = { 'client-certificate': 'admin.crt', 'client-key': 'admin.key' };
     this.writeKubeconfig('kubeconfig', {}, user);
   }

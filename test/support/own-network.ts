@@ -1,29 +1,33 @@
-// A test file that calls this runs in a network namespace of its own: fixed ports clash with nobody, and packets can be
-// dropped without anybody else noticing.
+// A test file that imports this first runs in network and process namespaces of its own: fixed ports clash with nobody,
+// packets can be dropped without anybody else noticing, and nothing it started outlives it.
 
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 
 const MARK = 'NODELET_TEST_OWN_NETWORK';
 
-/** Returns inside the new namespace, loopback up. The outer process becomes a shell around the inner one. */
-export async function enterOwnNetwork(file: string): Promise<void> {
-  if (process.env[MARK] === undefined) {
-    const inner = spawn('unshare', ['--net', '--kill-child', process.execPath, file], {
-      stdio: 'inherit',
-      env: { ...process.env, [MARK]: '1' },
-    });
-    const [code] = await once(inner, 'exit');
-    process.exit(typeof code === 'number' ? code : 1);
-  }
-  run('ip', 'link', 'set', 'lo', 'up');
+if (process.env[MARK] === undefined) {
+  const namespaces = ['unshare', '--net', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  // Synchronous: the imports after this one must not run in the outer process.
+  const { status } = spawnSync(
+    'setpriv',
+    ['--pdeathsig', 'KILL', ...namespaces, process.execPath, ...process.execArgv, ...process.argv.slice(1)],
+    { stdio: 'inherit', env: { ...process.env, [MARK]: '1' } },
+  );
+  process.exit(status ?? 1);
 }
+run('ip', 'link', 'set', 'lo', 'up');
 
 /** Packets to and from this TCP port vanish without a word: no reset, no ICMP. */
 export function dropPackets(port: number): void {
   for (const match of ['--dport', '--sport']) {
     run('iptables', '-A', 'INPUT', '-p', 'tcp', match, String(port), '-j', 'DROP');
   }
+}
+
+/** Every packet to this TCP port is answered with a reset. */
+export function resetConnections(port: number): void {
+  const reset = ['-j', 'REJECT', '--reject-with', 'tcp-reset'];
+  run('iptables', '-A', 'INPUT', '-p', 'tcp', '--dport', String(port), ...reset);
 }
 
 export function healPackets(): void {
