@@ -4,10 +4,9 @@ import { Command, InvalidArgumentError } from 'commander';
 import { runCommand, timedLog } from './sandbox/command.ts';
 import { CHECKOUT } from './sandbox/paths.ts';
 import { createSandbox, type Sandbox } from './sandbox/sandbox.ts';
+import { startAgents } from './sandbox/start-agents.ts';
 import { type Log, step } from './sandbox/step.ts';
-import { waitUntil } from './sandbox/wait.ts';
 
-const NODE_READY_TIMEOUT_MS = 60_000;
 const DEMO = join(CHECKOUT, 'hack', 'demo');
 
 interface UpOptions {
@@ -42,30 +41,6 @@ async function up({ name, nodes, agent, demo }: UpOptions, signal: AbortSignal):
   if (agent && demo) await applyDemo(sandbox, progress);
   progress.log('up');
   printNextSteps(sandbox, agent);
-}
-
-async function startAgents(sandbox: Sandbox, { signal, log }: Progress): Promise<void> {
-  for (const node of sandbox.nodes) {
-    const { logPath } = node.agent;
-    const advice = `read ${logPath}; \`sudo ./hack/node ${node.name}\` gives a shell on the node.`;
-    await step(`${node.name}: nodelet`, { log, logPath, advice }, async () => {
-      await node.agent.ensureStarted({ signal });
-      await waitUntil(
-        `${node.name} to be Ready`,
-        async () => {
-          if (!(await node.agent.isRunning())) throw new Error('nodelet has ended');
-          const condition = '{.status.conditions[?(@.type=="Ready")].status}';
-          const { stdout } = await sandbox.tryKubectl(
-            ['get', 'node', node.name, '-o', `jsonpath=${condition}`],
-            { signal },
-          );
-          return stdout === 'True';
-        },
-        { signal, timeoutMs: NODE_READY_TIMEOUT_MS },
-      );
-    });
-  }
-  await sandbox.routePods({ signal });
 }
 
 async function applyDemo(sandbox: Sandbox, { signal, log }: Progress): Promise<void> {

@@ -3,7 +3,7 @@
 
 NODE_VERSION=26.10.0
 PACKAGES="busybox-static ca-certificates conntrack containerd containernetworking-plugins curl ethtool iproute2
-  iptables procps runc socat tini util-linux"
+  iptables libatomic1 procps runc socat tini util-linux"
 
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cache=/var/cache/nodelet
@@ -42,7 +42,10 @@ install_packages() {
   local missing=() package
   for package in "$@"; do is_installed "$package" || missing+=("$package"); done
   [ ${#missing[@]} = 0 ] && return
-  quietly "package lists" apt-get update
+  if [ -z "${has_package_lists-}" ]; then
+    quietly "package lists" apt-get update
+    has_package_lists=yes
+  fi
   # The nodes have a containerd each; the host's own is never to run because of us.
   local policy=/usr/sbin/policy-rc.d made_policy=
   if [ ! -e "$policy" ]; then

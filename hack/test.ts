@@ -1,0 +1,149 @@
+// Runs every test and ends with a line that is counted from their results.
+import { globSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { errorMessage } from '../agent/lib/errors.ts';
+import { timedLog } from './sandbox/command.ts';
+import { CHECKOUT, STATE_ROOT } from './sandbox/paths.ts';
+import { lastLines, run } from './sandbox/run.ts';
+import { createSandbox, destroySandbox } from './sandbox/sandbox.ts';
+import { startAgents } from './sandbox/start-agents.ts';
+import { type FileOutcome, runTestFile } from './test-run/run-file.ts';
+
+const LOG_DIRECTORY = '/var/log/nodelet-test';
+const QUOTED_LINES = 40;
+const PARALLEL_FILES = 2;
+const SHARED_NODES = 2;
+
+/** What these do would disturb others on the same nodes, or others would disturb what they count or measure. */
+const ALONE = ['test/faults/', 'test/outage/', 'test/scale/', 'test/volume/shared-config', 'test/walks/'];
+/** These use the shared sandbox; the rest makes its own world. */
+const ON_SANDBOX = ['test/faults/', 'test/node/', 'test/outage/', 'test/pod/', 'test/scale/', 'test/walks/'];
+
+interface TestOptions {
+  readonly integrationOnly?: true;
+}
+
+const totals = { passed: 0, failed: 0 };
+const failures: FileOutcome[] = [];
+const log = timedLog();
+const stopping = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stopping.abort());
+
+await new Command('hack/test')
+  .description('runs all tests, or those whose file names contain one of the given words')
+  .option('--integration-only', 'leave out format, lint, types and unit tests')
+  .argument('[files...]')
+  .action(async (words: readonly string[], options: TestOptions) => {
+    try {
+      await testAll(words, options, stopping.signal);
+    } catch (error) {
+      totals.failed += 1;
+      log(stopping.signal.aborted ? 'interrupted' : errorMessage(error));
+    }
+  })
+  .parseAsync();
+
+for (const { file, logPath } of failures) log(`FAILED ${file}, all it said: ${logPath}`);
+process.exitCode = totals.failed === 0 && totals.passed > 0 ? 0 : 1;
+console.log(`${totals.passed} passed, ${totals.failed} failed`);
+
+async function testAll(
+  words: readonly string[],
+  { integrationOnly }: TestOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const files = selectFiles(words);
+  await rm(LOG_DIRECTORY, { recursive: true, force: true });
+  await mkdir(LOG_DIRECTORY, { recursive: true });
+  if (!integrationOnly && words.length === 0 && !(await check(signal))) return;
+  const needsSandbox = files.some(file => startsWithAny(file, ON_SANDBOX));
+  // At most 12 characters, and one that no other run of this command has.
+  const sandboxName = `test-${process.pid}`;
+  try {
+    if (needsSandbox) {
+      const sandbox = await createSandbox({ name: sandboxName, nodeCount: SHARED_NODES }, { signal, log });
+      await startAgents(sandbox, { signal, log });
+    }
+    await runFiles(files, sandboxName, signal);
+  } finally {
+    if (needsSandbox) {
+      if (failures.length > 0) await keepLogs(sandboxName);
+      await destroySandbox(sandboxName, { signal: new AbortController().signal, log });
+    }
+  }
+}
+
+function selectFiles(words: readonly string[]): readonly string[] {
+  const all = globSync('test/**/*.test.ts', { cwd: CHECKOUT }).sort();
+  if (words.length === 0) return all;
+  for (const word of words) {
+    if (!all.some(file => file.includes(word))) throw new Error(`no test file under test/ is named ${word}`);
+  }
+  return all.filter(file => words.some(word => file.includes(word)));
+}
+
+/** Format, lint, architecture, types, unit tests. Only tests are counted, but every check that fails is. */
+async function check(signal: AbortSignal): Promise<boolean> {
+  log('format, lint, architecture, types, unit tests');
+  const result = await run(process.execPath, [join(CHECKOUT, 'hack/check.ts')], { signal });
+  process.stderr.write(result.stdout);
+  const { passed = '0', fail = '0' } =
+    /unit tests .*pass: (?<passed>\d+)(?:, fail: (?<fail>\d+))?/.exec(result.stdout)?.groups ?? {};
+  const otherFailures = [...result.stdout.matchAll(/^FAILED {2}(?!unit tests)/gm)].length;
+  totals.passed += Number(passed);
+  const failed = Number(fail) + otherFailures;
+  totals.failed += failed === 0 && result.exitCode !== 0 ? 1 : failed;
+  return result.exitCode === 0;
+}
+
+/** Two at a time those that may, then one by one those that must be alone. */
+async function runFiles(files: readonly string[], sandboxName: string, signal: AbortSignal): Promise<void> {
+  const queue = files.filter(file => !startsWithAny(file, ALONE));
+  const alone = files.filter(file => startsWithAny(file, ALONE));
+  let done = 0;
+  const runNext = async (from: string[]): Promise<void> => {
+    for (let file = from.shift(); file !== undefined; file = from.shift()) {
+      const env = { NODELET_TEST_SANDBOX: sandboxName };
+      const outcome = await runTestFile(file, { logDirectory: LOG_DIRECTORY, env, signal });
+      done += 1;
+      record(outcome, `${done}/${files.length}`);
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_FILES }, async () => await runNext(queue)));
+  await runNext(alone);
+}
+
+function record(outcome: FileOutcome, progress: string): void {
+  const { file, passed, failed, seconds } = outcome;
+  totals.passed += passed;
+  totals.failed += failed;
+  const verdict = failed === 0 ? 'ok    ' : 'FAILED';
+  log(`${progress.padStart(5)} ${verdict} ${file}  ${passed} passed, ${failed} failed, ${seconds.toFixed(1)} s`);
+  if (failed === 0) return;
+  failures.push(outcome);
+  console.error(explainFailure(outcome.output));
+}
+
+/** Each failed point with what follows it; the end of the output where there is none. */
+function explainFailure(output: string): string {
+  const lines = output.split('\n');
+  const first = lines.findIndex(line => /^ *not ok\b/.test(line));
+  const from = first < 0 ? Math.max(0, lines.length - QUOTED_LINES) : first;
+  return first < 0 ? lastLines(output, QUOTED_LINES) : lines.slice(from, from + QUOTED_LINES).join('\n');
+}
+
+/** What the agents, runtimes and control plane said, before they go. */
+async function keepLogs(sandboxName: string): Promise<void> {
+  const { signal } = new AbortController();
+  const script = 'cd "$1" && for log in */logs/*.log */*/logs/*.log; do cp "$log" "$2/$(echo "$log" | tr / -)"; done';
+  const target = join(LOG_DIRECTORY, 'sandbox');
+  await mkdir(target, { recursive: true });
+  await run('sh', ['-c', script, 'sh', join(STATE_ROOT, sandboxName), target], { signal });
+  log(`logs of nodelet, containerd and the control plane: ${target}`);
+}
+
+function startsWithAny(file: string, prefixes: readonly string[]): boolean {
+  return prefixes.some(prefix => file.startsWith(prefix));
+}
