@@ -120,7 +120,9 @@ function record(outcome: FileOutcome, progress: string): void {
   totals.passed += passed;
   totals.failed += failed;
   const verdict = failed === 0 ? 'ok    ' : 'FAILED';
-  log(`${progress.padStart(5)} ${verdict} ${file}  ${passed} passed, ${failed} failed, ${seconds.toFixed(1)} s`);
+  log(
+    `${progress.padStart(5)} ${verdict} ${file}  ${passed} passed, ${failed} failed, ${seconds.toFixed(1)} s`,
+  );
   if (failed === 0) return;
   failures.push(outcome);
   console.error(explainFailure(outcome.output));
@@ -137,7 +139,8 @@ function explainFailure(output: string): string {
 /** What the agents, runtimes and control plane said, before they go. */
 async function keepLogs(sandboxName: string): Promise<void> {
   const { signal } = new AbortController();
-  const script = 'cd "$1" && for log in */logs/*.log */*/logs/*.log; do cp "$log" "$2/$(echo "$log" | tr / -)"; done';
+  const script =
+    'cd "$1" && for log in */logs/*.log */*/logs/*.log; do cp "$log" "$2/$(echo "$log" | tr / -)"; done';
   const target = join(LOG_DIRECTORY, 'sandbox');
   await mkdir(target, { recursive: true });
   await run('sh', ['-c', script, 'sh', join(STATE_ROOT, sandboxName), target], { signal });

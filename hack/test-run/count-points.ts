@@ -42,5 +42,7 @@ export function countPoints(tap: string, { hasEndedWell }: { readonly hasEndedWe
 
 /** Names of the points that failed, outermost last, without the numbers. */
 export function listFailures(tap: string): readonly string[] {
-  return [...tap.matchAll(/^ *not ok\b(?: \d+)?(?: - )?(.*?)(?: # time=.*)?$/gm)].map(([, name = '']) => name);
+  return [...tap.matchAll(/^ *not ok\b(?: \d+)?(?: - )?(.*?)(?: # time=.*)?$/gm)].map(
+    ([, name = '']) => name,
+  );
 }
