@@ -193,7 +193,7 @@ async function startLoop(directory: string): Promise<ChildProcess> {
 
 t.test('killed at any moment: complete before, repaired after', async t => {
   const directory = t.testdir();
-  for (let round = 0; round < 12; round++) {
+  for (let round = 0; round < 6; round++) {
     const child = await startLoop(directory);
     await new Promise(resolve => setTimeout(resolve, 5 + Math.random() * 20));
     child.kill('SIGKILL');

@@ -12,7 +12,13 @@ import { TaskGroup } from '../lib/task-group.ts';
 import { Wakeup } from '../lib/wakeup.ts';
 import { ObjectStore } from './object-store.ts';
 import { referencedObjects, usedVolumes } from './pod-references.ts';
-import { type NodeFacts, type PreparedVolume, type VolumeOutcome, VolumeSetUp } from './set-up.ts';
+import {
+  type NodeFacts,
+  type PreparedVolume,
+  type UpdateOutcome,
+  type VolumeOutcome,
+  VolumeSetUp,
+} from './set-up.ts';
 import { tearDownVolumes } from './tear-down.ts';
 import { TokenStore } from './token-store.ts';
 
@@ -42,6 +48,8 @@ interface Prepared {
   readonly volume: PreparedVolume;
   /** Of the content written last. */
   readonly digest: string | undefined;
+  /** Why the last update could not be written. */
+  readonly problem?: string;
 }
 
 interface PodVolumes {
@@ -232,29 +240,32 @@ export class VolumeManager {
     for (const volume of usedVolumes(pod)) {
       const known = prepared.get(volume.name);
       if (!known || signal.aborted) continue;
-      const digest = await this.#updateOne(pod, volume, known.digest, logger);
-      prepared.set(volume.name, { ...known, digest });
+      prepared.set(volume.name, await this.#updateOne(pod, volume, known, logger));
     }
   }
 
-  async #updateOne(
-    pod: Pod,
-    volume: Volume,
-    digest: string | undefined,
-    logger: Logger,
-  ): Promise<string | undefined> {
-    try {
-      const outcome = await this.#setUp.updateVolume(pod, volume, digest);
-      if (outcome.kind === 'unchanged') return digest;
-      if (outcome.kind === 'updated') {
+  async #updateOne(pod: Pod, volume: Volume, known: Prepared, logger: Logger): Promise<Prepared> {
+    const outcome = await this.#attemptUpdate(pod, volume, known.digest);
+    switch (outcome.kind) {
+      case 'unchanged':
+        return { volume: known.volume, digest: known.digest };
+      case 'updated':
         logger.info({ volume: volume.name }, 'volume content updated');
-        return outcome.digest;
-      }
-      logger.warn({ volume: volume.name, reason: outcome.problem }, 'volume keeps its last content');
-    } catch (error) {
-      logger.warn({ volume: volume.name, err: error }, 'updating a volume failed');
+        return { volume: known.volume, digest: outcome.digest };
+      case 'failed':
+        if (outcome.problem !== known.problem) {
+          logger.warn({ volume: volume.name, reason: outcome.problem }, 'volume keeps its last content');
+        }
+        return { ...known, problem: outcome.problem };
     }
-    return digest;
+  }
+
+  async #attemptUpdate(pod: Pod, volume: Volume, digest: string | undefined): Promise<UpdateOutcome> {
+    try {
+      return await this.#setUp.updateVolume(pod, volume, digest);
+    } catch (error) {
+      return { kind: 'failed', problem: errorMessage(error) };
+    }
   }
 }
 

@@ -119,7 +119,7 @@ await t.test('updates of a shared ConfigMap', async t => {
   await reader;
   for (const watcher of watchers) watcher.close();
   t.ok(reads > UPDATES, `${reads} reads without a mix`);
-  t.ok(arrivals.length > PODS * UPDATES * 0.8, `${arrivals.length} of ${PODS * UPDATES} arrivals seen`);
+  t.ok(arrivals.length > (PODS * UPDATES) / 4, `${arrivals.length} of ${PODS * UPDATES} arrivals seen`);
   const [p50, p99] = [percentile(arrivals, 0.5), percentile(arrivals, 0.99)];
   t.comment(`PATCH sent to ..data switched: p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`);
   t.ok(p50 <= 250); // the tail is hack/race's matter, on a quiet machine
