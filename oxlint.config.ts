@@ -97,6 +97,10 @@ export default defineConfig({
     'typescript/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
     'eslint/eqeqeq': ['error', 'always', { null: 'ignore' }],
     'eslint/no-empty': 'error',
+    'eslint/no-unused-vars': [
+      'error',
+      { argsIgnorePattern: '^_', ignoreRestSiblings: true, varsIgnorePattern: '^_' },
+    ],
     'eslint/no-var': 'error',
     'eslint/prefer-const': 'error',
     // The compiler checks this with knowledge of exhaustive switches.
