@@ -16,7 +16,7 @@ await command.parseAsync();
 
 async function enter(sandboxName: string, nodeName: string, words: readonly string[]): Promise<void> {
   const sandbox = await openSandbox(sandboxName);
-  if (sandbox === undefined) throw new Error(`no sandbox ${sandboxName}: sudo ./hack/up makes it`);
+  if (sandbox === undefined) throw new Error(`no sandbox ${sandboxName}: ./hack/up makes it`);
   const holder = nodeName === 'control-plane' ? sandbox.controlPlane.holder : sandbox.node(nodeName).holder;
   const [program = 'bash', ...args] = words;
   process.exitCode = await holder.runInForeground(program, args);

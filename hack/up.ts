@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { runCommand, timedLog } from './sandbox/command.ts';
@@ -14,6 +13,7 @@ interface UpOptions {
   readonly nodes?: number;
   readonly agent: boolean;
   readonly demo: boolean;
+  readonly restartAgent?: boolean;
 }
 
 interface Progress {
@@ -26,17 +26,19 @@ const command = new Command('hack/up')
   .option('--name <name>', 'name of the sandbox', 'dev')
   .option('--nodes <count>', 'number of nodes (default: as many as there are, at least 1)', parseNodeCount)
   .option('--no-agent', 'leave the nodes without nodelet')
+  .option('--restart-agent', 'start nodelet anew, with the code as it is now; pods keep running')
   .option('--no-demo', 'leave the cluster empty')
   .action(async (options: UpOptions) => await runCommand(async signal => await up(options, signal)));
 
 await command.parseAsync();
 
-async function up({ name, nodes, agent, demo }: UpOptions, signal: AbortSignal): Promise<void> {
+async function up({ name, nodes, agent, demo, restartAgent }: UpOptions, signal: AbortSignal): Promise<void> {
   const progress = { signal, log: timedLog() };
   const sandbox = await createSandbox(
     { name, ...(nodes === undefined ? {} : { nodeCount: nodes }) },
     progress,
   );
+  if (restartAgent) await Promise.all(sandbox.nodes.map(async node => await node.agent.stop()));
   if (agent) await startAgents(sandbox, progress);
   if (agent && demo) await applyDemo(sandbox, progress);
   progress.log('up');
@@ -44,24 +46,24 @@ async function up({ name, nodes, agent, demo }: UpOptions, signal: AbortSignal):
 }
 
 async function applyDemo(sandbox: Sandbox, { signal, log }: Progress): Promise<void> {
-  const advice = 'sudo ./hack/kubectl describe pods';
+  const advice = './hack/kubectl describe pods';
   await step('demo: three replicas of a web server', { log, advice }, async () => {
-    await stat(DEMO);
     await sandbox.kubectl(['apply', '-f', DEMO], { signal });
     await sandbox.kubectl(['rollout', 'status', 'deployment/web', '--timeout=60s'], { signal });
   });
 }
 
 function printNextSteps({ name, nodes }: Sandbox, hasAgent: boolean): void {
-  const kubectl = name === 'dev' ? 'sudo ./hack/kubectl' : `sudo NODELET_SANDBOX=${name} ./hack/kubectl`;
+  const sudo = process.env['SUDO_USER'] === undefined ? '' : 'sudo ';
+  const kubectl = `${sudo}${name === 'dev' ? '' : `NODELET_SANDBOX=${name} `}./hack/kubectl`;
   const flag = name === 'dev' ? '' : ` --name ${name}`;
   const node = nodes[0]?.name ?? '';
   const lines = [
     [`${kubectl} get pods -o wide`, 'what runs where'],
-    [`sudo ./hack/node${flag} ${node} -- ctr -n k8s.io tasks list`, 'the same as containerd sees it'],
-    [`sudo ./hack/node${flag} ${node}`, 'a shell on the node'],
+    [`${sudo}./hack/node${flag} ${node} -- ctr -n k8s.io tasks list`, 'the same as containerd sees it'],
+    [`${sudo}./hack/node${flag} ${node}`, 'a shell on the node'],
     ...(hasAgent ? [[`tail -f ${nodes[0]?.agent.logPath ?? ''}`, 'what nodelet says']] : []),
-    [`sudo ./hack/down${flag}`, 'removes all of it'],
+    [`${sudo}./hack/down${flag}`, 'removes all of it'],
   ];
   const width = Math.max(...lines.map(([line = '']) => line.length));
   console.log('\nTry next:');

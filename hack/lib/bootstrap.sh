@@ -34,13 +34,13 @@ require_root() {
   [ "$(id -u)" = 0 ] || fail "$0 makes namespaces, mounts and cgroups: run it as root, e.g. sudo $0"
 }
 
-is_installed() {
-  [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
-}
-
 install_packages() {
-  local missing=() package
-  for package in "$@"; do is_installed "$package" || missing+=("$package"); done
+  local missing=() package installed
+  # dpkg-query fails when it does not know one of them, and lists the others all the same.
+  installed=$(dpkg-query --show --showformat='${binary:Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true)
+  for package in "$@"; do
+    grep --quiet --extended-regexp "^$package(:[a-z0-9]+)? installed$" <<<"$installed" || missing+=("$package")
+  done
   [ ${#missing[@]} = 0 ] && return
   if [ -z "${has_package_lists-}" ]; then
     quietly "package lists" apt-get update

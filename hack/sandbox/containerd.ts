@@ -8,6 +8,14 @@ import { waitUntil } from './wait.ts';
 const READY_TIMEOUT_MS = 30_000;
 const CAP_SYS_RESOURCE = 24n;
 
+export interface ContainerdTask {
+  readonly id: string;
+  /** As the node numbers it. */
+  readonly pid: number;
+  /** `RUNNING`, `STOPPED` ... */
+  readonly status: string;
+}
+
 /** The containerd of one node. */
 export class Containerd {
   readonly logPath: string;
@@ -48,6 +56,15 @@ export class Containerd {
 
   async isRunning(): Promise<boolean> {
     return (await this.#holder.findDaemon('containerd')) !== undefined;
+  }
+
+  /** Every task of the node, sandboxes included, as the runtime itself knows them. */
+  async listTasks(options: RunOptions): Promise<readonly ContainerdTask[]> {
+    const [, ...lines] = (await this.ctr(['tasks', 'list'], options)).trim().split('\n');
+    return lines.map(line => {
+      const [id = '', pid = '', status = ''] = line.split(/\s+/);
+      return { id, pid: Number(pid), status };
+    });
   }
 
   /** Runs ctr(8) in the namespace that CRI uses and returns its stdout. */

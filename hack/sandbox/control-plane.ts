@@ -72,7 +72,7 @@ export class ControlPlane {
         await this.#throwIfEnded();
         return (await this.#kubectl(['get', '--raw=/readyz'], signal)).exitCode === 0;
       },
-      { signal, timeoutMs: READY_TIMEOUT_MS },
+      { signal, timeoutMs: READY_TIMEOUT_MS, pollMs: 250 },
     );
     await waitUntil(
       'the controller manager to make the default service account',
@@ -80,7 +80,7 @@ export class ControlPlane {
         await this.#throwIfEnded();
         return (await this.#kubectl(['get', 'serviceaccount', 'default'], signal)).exitCode === 0;
       },
-      { signal, timeoutMs: READY_TIMEOUT_MS },
+      { signal, timeoutMs: READY_TIMEOUT_MS, pollMs: 250 },
     );
   }
 

@@ -168,8 +168,7 @@ export class Holder {
 
   async #required(): Promise<ProcessIdentity> {
     const identity = await this.findProcess();
-    if (identity === undefined)
-      throw new Error(`${this.#spec.cgroup} is not running; sudo ./hack/up starts it`);
+    if (identity === undefined) throw new Error(`${this.#spec.cgroup} is not running; ./hack/up starts it`);
     return identity;
   }
 

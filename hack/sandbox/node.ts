@@ -82,6 +82,13 @@ export class SandboxNode {
     return join(this.directory, 'root', inside);
   }
 
+  /** A path of the node as the host reaches it while the node runs, e.g. of a socket in `/run`. */
+  async pathFromHost(inside: string): Promise<string> {
+    const holder = await this.holder.findProcess();
+    if (holder === undefined) throw new Error(`${this.name} is not running`);
+    return join(`/proc/${holder.pid}/root`, inside);
+  }
+
   /** Runs a command on the node; any exit status is a result. */
   async exec(command: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
     return await this.holder.run(command, args, options);

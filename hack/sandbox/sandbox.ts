@@ -143,7 +143,7 @@ export async function createSandbox(options: SandboxOptions, progress: Progress)
     await symlink(programs, paths.bin);
     const sandbox = new Sandbox(state, await readCgroupLayout());
 
-    const advice = `sudo ./hack/down --name ${options.name}, then up again; the logs are under ${paths.root}.`;
+    const advice = `./hack/down --name ${options.name}, then up again; the logs are under ${paths.root}.`;
     const again = { log: progress.log, advice };
     const pki = await ensureClusterPki(paths.pki, sandbox.subnet.controlPlane);
     await step('control plane: starting', again, async () => {
