@@ -97,7 +97,7 @@ export class Cgroups {
   async #remove(path: string, signal: AbortSignal): Promise<void> {
     requireOwnPath(path);
     for (let attempt = 0; ; attempt++) {
-      const removed = await Promise.all(this.#directories(path).map(directory => removeTree(directory)));
+      const removed = await Promise.all(this.#removable(path).map(directory => removeTree(directory)));
       if (!removed.includes(false)) return;
       const pids = await this.#kill(path);
       signal.throwIfAborted();
@@ -116,6 +116,13 @@ export class Cgroups {
 
   #directories(path: string): string[] {
     return this.#hierarchies.map(mount => cgroupDirectory(mount, path));
+  }
+
+  // runc puts its processes into the version 2 hierarchy beside the controllers too, and leaves the parents there.
+  #removable(path: string): string[] {
+    const { mode, unified } = this.#layout;
+    const beside = mode === 'hybrid' && unified ? [cgroupDirectory(unified, path)] : [];
+    return [...this.#directories(path), ...beside];
   }
 
   async #write(path: string, limits: CgroupLimits): Promise<readonly string[]> {

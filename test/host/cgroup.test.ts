@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import t from 'tap';
 import { Cgroups, readCgroupLayout } from '../../agent/host/cgroup.ts';
 
@@ -93,3 +93,18 @@ for (const cgroups of variants) {
     });
   });
 }
+
+t.test(
+  'remove() also takes what a runtime made beside version 1',
+  { skip: layout.mode !== 'hybrid' },
+  async t => {
+    const cgroups = new Cgroups(layout);
+    const pod = `${root}/pod2`;
+    const beside = `${layout.unified?.directory}${pod}`;
+    t.teardown(() => cgroups.remove(root, { signal }));
+    await cgroups.ensure(pod, {});
+    await mkdir(`${beside}/container`, { recursive: true });
+    await cgroups.remove(pod, { signal });
+    await t.rejects(stat(beside), { code: 'ENOENT' });
+  },
+);
