@@ -6,8 +6,8 @@ import type {
   ContainerStatus,
   PodSandboxStatus,
 } from '../../cri-proto/runtime.v1.ts';
+import { nanosecondsToMs } from '../lib/nanoseconds.ts';
 import type { RuntimeService } from './runtime-service.ts';
-import { nanosecondsToMs } from './timestamps.ts';
 
 export interface CriEvent {
   readonly kind: 'created' | 'started' | 'stopped' | 'deleted';

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { nanosecondsToMs, timestampToMs } from './timestamps.ts';
+import { nanosecondsToMs } from '../lib/nanoseconds.ts';
+import { timestampToMs } from './timestamps.ts';
 
 t.test('nanosecondsToMs() keeps every millisecond of a date and rounds down', async t => {
   t.equal(nanosecondsToMs('1795200000123999999'), 1_795_200_000_123);

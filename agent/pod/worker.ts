@@ -238,7 +238,10 @@ export class PodWorker {
   async #report(observed: ObservedPod, plan: PodPlan): Promise<void> {
     const pod = this.#desired?.pod;
     if (!pod) return;
-    const waiting = new Map([...this.#memory.startFailures, ...plan.waiting]);
+    const failures = [...this.#memory.startFailures].map(
+      ([name, { reason, message }]) => [name, { reason, message }] as const,
+    );
+    const waiting = new Map([...failures, ...plan.waiting]);
     await this.#deps.reporter.report(pod, observed, {
       waiting,
       areVolumesReady: this.#memory.volumes !== undefined,

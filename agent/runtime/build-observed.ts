@@ -7,7 +7,7 @@ import type {
   PodSandbox,
   PodSandboxStatus,
 } from '../../cri-proto/runtime.v1.ts';
-import { nanosecondsToMs } from '../cri/timestamps.ts';
+import { nanosecondsToMs } from '../lib/nanoseconds.ts';
 import type {
   ObservedContainer,
   ObservedContainerState,

@@ -104,7 +104,9 @@ function stateWithoutInstance(
   old: ContainerStatus | undefined,
 ): { readonly state: ContainerState; readonly lastState: ContainerState } {
   if (old?.state.terminated) return { state: old.state, lastState: old.lastState };
-  const waiting = input.waiting.get(container.name) ?? { reason: defaultWaitingReason(input) };
+  // An agent that has just started does not know yet why a container waits; what was said before still holds.
+  const waiting = input.waiting.get(container.name) ??
+    old?.state.waiting ?? { reason: defaultWaitingReason(input) };
   if (!old?.state.running) return { state: { waiting }, lastState: old?.lastState ?? {} };
   const lost: ContainerStateTerminated = {
     exitCode: UNKNOWN_EXIT_CODE,

@@ -1,6 +1,7 @@
 // Sends pod statuses: newest wins per pod, one request in flight per pod, nothing when nothing changed. The final
 // DELETE of a finished pod follows its terminal status on the same path, so a watcher always sees the end first.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { Counter } from 'prom-client';
 import type { ApiClient } from '../api/client.ts';
@@ -31,6 +32,8 @@ interface Entry {
   /** What the API server has, as far as we were told. */
   known: { readonly status: PodStatus; readonly resourceVersion: number };
   next: PodStatus;
+  /** The last patch the server took: if the same difference remains, it keeps something else and asking again is vain. */
+  taken: Record<string, unknown> | undefined;
   /** Nothing of the pod is left on the node; its object may go. */
   isFinished: boolean;
   isDeleting: boolean;
@@ -105,6 +108,7 @@ export class StatusWriter {
       pod: `${namespace}/${name}`,
       known: seen,
       next: seen.status,
+      taken: undefined,
       isFinished: false,
       isDeleting: pod.metadata.deletionTimestamp !== undefined,
       isBusy: false,
@@ -150,7 +154,9 @@ export class StatusWriter {
       return;
     }
     const body = { metadata: { uid: entry.uid }, status: write.status };
+    this.#logger.debug({ pod: entry.pod, podUID: entry.uid, status: write.status }, 'pod status patch');
     const result = await this.#client.patch<Pod>(`${entry.path}/status`, body, { signal, type: 'strategic' });
+    entry.taken = write.status;
     const resourceVersion = Number(result.metadata.resourceVersion ?? 0);
     if (resourceVersion >= entry.known.resourceVersion) {
       entry.known = { status: result.status ?? {}, resourceVersion };
@@ -187,7 +193,7 @@ export class StatusWriter {
 
 function planWrite(entry: Entry): Write | undefined {
   const status = buildStatusPatch(entry.known.status, entry.next);
-  if (status) return { kind: 'patch', status };
+  if (status && !isDeepStrictEqual(status, entry.taken)) return { kind: 'patch', status };
   const { phase } = entry.known.status;
   const isOver = phase === 'Succeeded' || phase === 'Failed';
   return entry.isFinished && entry.isDeleting && isOver ? { kind: 'delete' } : undefined;

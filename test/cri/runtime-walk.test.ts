@@ -7,7 +7,7 @@ import t from 'tap';
 import { connectRuntime } from '../../agent/cri/connect.ts';
 import { type ContainerdEvent, watchContainerdEvents } from '../../agent/cri/containerd-events.ts';
 import { watchCriEvents } from '../../agent/cri/cri-events.ts';
-import { nanosecondsToMs } from '../../agent/cri/timestamps.ts';
+import { nanosecondsToMs } from '../../agent/lib/nanoseconds.ts';
 import { ConflictError, InvalidError, NotFoundError, UnavailableError } from '../../agent/lib/errors.ts';
 import type { ContainerConfig, PodSandboxConfig } from '../../cri-proto/runtime.v1.ts';
 import { type IsolatedContainerd, startIsolatedContainerd } from './isolated-containerd.ts';
