@@ -224,7 +224,7 @@ export class ApiClient {
 
   #explainUnauthorized(error: DeniedError): DeniedError {
     const why = this.#credentials.explainRejection(Date.now());
-    const message = `API server ${this.serverUrl}: ${error.message}${why ? `: ${why}` : ''}`;
+    const message = `API server ${this.serverUrl}: ${error.message}: ${why}`;
     return new DeniedError(message, { code: 'Unauthorized', cause: error });
   }
 
@@ -251,8 +251,9 @@ export class ApiClient {
     if (signal.aborted) return signal.reason;
     if (!deadline.isExceeded) return error;
     const { isConnected, lastError } = this.#pool.freshness;
-    const why = isConnected || !lastError ? '' : ` (${lastError})`;
-    const message = `${request.method} ${request.path}: no answer in time${why}`;
+    // While there is no connection, its trouble is the news, not this request.
+    const message =
+      (isConnected ? undefined : lastError) ?? `${request.method} ${request.path}: no answer in time`;
     return new UnavailableError(message, { code: 'DeadlineExceeded', cause: error });
   }
 }

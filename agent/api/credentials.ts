@@ -88,11 +88,15 @@ export class Credentials {
     }
   }
 
-  /** Why the server may have answered 401, in words; undefined when nothing is visibly wrong. */
-  explainRejection(nowMs: number): string | undefined {
+  /** Why the server may have answered 401, in words. */
+  explainRejection(nowMs: number): string {
     const { certificate } = this.tls;
-    if (certificate === undefined)
-      return this.#authorization() ? undefined : 'the kubeconfig has no credentials';
+    if (certificate === undefined) {
+      const hasSecret = this.#authorization() !== undefined;
+      return hasSecret
+        ? 'the token is not accepted: expired, or of another cluster?'
+        : 'the kubeconfig has no credentials';
+    }
     const { validToDate, validFromDate, subject } = parseCertificate(certificate);
     const who = `client certificate (${subject.replaceAll('\n', ', ')})`;
     if (validToDate.getTime() < nowMs) return `${who} expired at ${validToDate.toISOString()}: renew it`;
