@@ -71,19 +71,31 @@ function ancestors(path: string): string[] {
   return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
 }
 
-/** Lets the cgroup's children have all controllers; possible once its processes sit in their leaf. */
+/** Moves the cgroup's processes to their leaf, where there is one, and lets its children have all controllers. */
 export async function delegateCgroup(path: string): Promise<void> {
   const hierarchies = await listCgroupHierarchies();
   if (!isUnified(hierarchies)) return;
-  for (const { mountPoint } of hierarchies) await delegateControllers(join(mountPoint, path));
+  for (const { mountPoint } of hierarchies) {
+    const directory = join(mountPoint, path);
+    // A process may have forked meanwhile, so look again.
+    for (let pids = await readProcesses(directory); pids.length > 0; pids = await readProcesses(directory)) {
+      for (const pid of pids) await moveIfPresent(pid, join(directory, PROCESS_LEAF));
+    }
+    await delegateControllers(directory);
+  }
 }
 
-/** Shell text that moves a process, by default the shell itself, into the cgroup; what it starts is born there. */
-export function joinCgroupScript(path: string, hierarchies: readonly CgroupHierarchy[], pid = '0'): string {
-  const leaf = isUnified(hierarchies) ? join(path, PROCESS_LEAF) : path;
-  return hierarchies
-    .map(({ mountPoint }) => `echo ${pid} > ${quote(join(mountPoint, leaf, 'cgroup.procs'))}`)
-    .join(' && ');
+async function moveIfPresent(pid: number, directory: string): Promise<void> {
+  try {
+    await writeFile(join(directory, 'cgroup.procs'), String(pid));
+  } catch (error) {
+    if (!hasCode(error, 'ESRCH')) throw error;
+  }
+}
+
+/** Shell text that moves the shell which runs it into the cgroup; what it starts is born there. */
+export function joinCgroupScript(path: string, hierarchies: readonly CgroupHierarchy[]): string {
+  return enterCgroupRootScript(isUnified(hierarchies) ? join(path, PROCESS_LEAF) : path, hierarchies);
 }
 
 /** Like `joinCgroupScript`, but stays above the leaf: a cgroup namespace made there has this cgroup as its root. */

@@ -5,7 +5,6 @@ import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
-  type CgroupHierarchy,
   delegateCgroup,
   destroyCgroup,
   ensureCgroup,
@@ -111,7 +110,7 @@ export class Holder {
     await ensureCgroup(cgroup);
     await rm(this.#file('holder.pid'), { force: true });
     const hierarchies = await listCgroupHierarchies();
-    await writeFile(this.#file('init.sh'), this.#initScript(hierarchies));
+    await writeFile(this.#file('init.sh'), this.#initScript());
     const unshare = shellLine('exec', 'unshare', ...NAMESPACE_FLAGS, 'sh', this.#file('init.sh'));
     const log = openSync(this.#file('init.log'), 'w');
     const child = spawn('sh', ['-c', `${enterCgroupRootScript(cgroup, hierarchies)} && ${unshare}`], {
@@ -138,16 +137,13 @@ export class Holder {
     return identity;
   }
 
-  #initScript(hierarchies: readonly CgroupHierarchy[]): string {
-    const { cgroup, setUp } = this.#spec;
+  #initScript(): string {
     return [
       '# Runs as the first process of the new namespaces.',
       'set -eu',
-      '# This is still the outer /proc, so these are the pids by which the host knows us and unshare(1).',
-      'read -r hostPid _ _ parentPid _ < /proc/self/stat',
-      joinCgroupScript(cgroup, hierarchies, '"$hostPid"'),
-      joinCgroupScript(cgroup, hierarchies, '"$parentPid"'),
-      setUp.trimEnd(),
+      '# This is still the outer /proc, so this is the pid by which the host knows us.',
+      'read -r hostPid _ < /proc/self/stat',
+      this.#spec.setUp.trimEnd(),
       `echo "$hostPid" > ${quote(this.#file('holder.pid'))}`,
       'exec tini -- sleep infinity',
       '',
