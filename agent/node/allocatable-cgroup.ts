@@ -1,9 +1,9 @@
 // The cgroup of all pods with what the node may give away, and below it those of the QoS classes
 // (kubelet: cm/node_container_manager_linux.go, cm/qos_container_manager_linux.go).
 import type { Config } from '../config/config.ts';
-import type { Cgroups } from '../host/cgroup.ts';
 import type { CgroupLimits } from '../host/cgroup-limits.ts';
 import { buildCgroupPath, type CgroupDriver } from '../host/cgroup-names.ts';
+import type { PodCgroups } from '../host/pod-cgroups.ts';
 import { errorMessage } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
@@ -11,7 +11,7 @@ import type { NodeEvents } from './node-events.ts';
 import { buildPodsCgroupLimits, type MachineResources } from './node-resources.ts';
 
 export interface AllocatableCgroupDeps {
-  readonly cgroups: Cgroups;
+  readonly cgroups: PodCgroups;
   readonly driver: CgroupDriver;
   readonly config: Pick<Config, 'node' | 'runtime'>;
   readonly machine: MachineResources;
@@ -33,7 +33,7 @@ export async function runAllocatableCgroup(
   const path = podsCgroup(deps);
   while (!signal.aborted) {
     try {
-      const { missingControllers } = await ensurePodsCgroups(deps);
+      const { missingControllers } = await ensurePodsCgroups(deps, signal);
       logger.info({ cgroup: path, missingControllers }, 'pods cgroup is set up');
       if (isEnforced(deps)) {
         events.normal('NodeAllocatableEnforced', 'Updated Node Allocatable limit across pods');
@@ -50,15 +50,14 @@ export async function runAllocatableCgroup(
   }
 }
 
-async function ensurePodsCgroups(deps: AllocatableCgroupDeps) {
+async function ensurePodsCgroups(deps: AllocatableCgroupDeps, signal: AbortSignal) {
   const { cgroups, driver, config } = deps;
   const { cgroupRoot } = config.runtime;
-  const pods = await cgroups.ensure(podsCgroup(deps), buildLimits(deps));
+  const pods = await cgroups.ensure(podsCgroup(deps), buildLimits(deps), { signal });
   // The burstable class keeps the kernel's default until pods/ weighs it by its pods' requests.
-  await cgroups.ensure(buildCgroupPath({ driver, cgroupRoot, qosClass: 'Burstable' }), {});
-  await cgroups.ensure(buildCgroupPath({ driver, cgroupRoot, qosClass: 'BestEffort' }), {
-    cpuShares: BEST_EFFORT_CPU_SHARES,
-  });
+  await cgroups.ensure(buildCgroupPath({ driver, cgroupRoot, qosClass: 'Burstable' }), {}, { signal });
+  const bestEffort = buildCgroupPath({ driver, cgroupRoot, qosClass: 'BestEffort' });
+  await cgroups.ensure(bestEffort, { cpuShares: BEST_EFFORT_CPU_SHARES }, { signal });
   return pods;
 }
 

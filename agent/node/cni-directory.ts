@@ -1,5 +1,5 @@
 // The runtime's CNI configuration directory: what lies in it, and our one file.
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CONFLIST_NAME } from '../../cni/build-conflist.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
@@ -15,6 +15,18 @@ export async function readCNIDirectory(path: string): Promise<CNIDirectoryConten
   if (!fileNames.includes(CONFLIST_NAME)) return { fileNames, ownContent: undefined };
   const ownContent = await orIfMissing(readFile(join(path, CONFLIST_NAME), 'utf8'), undefined);
   return { fileNames, ownContent };
+}
+
+/** Differs when a file came, went or was written: watching a directory also wakes for nothing now and then. */
+export async function readFingerprint(path: string): Promise<string> {
+  const fileNames = await orIfMissing<readonly string[], readonly string[]>(readdir(path), []);
+  const facts = await Promise.all(
+    fileNames.toSorted().map(async name => {
+      const found = await orIfMissing(stat(join(path, name)), undefined);
+      return `${name} ${found?.ino} ${found?.size} ${found?.mtimeMs}`;
+    }),
+  );
+  return facts.join('\n');
 }
 
 /**

@@ -8,7 +8,7 @@ import { watchDirectory } from '../host/watch-directory.ts';
 import type { Logger } from '../lib/logger.ts';
 import { TaskGroup } from '../lib/task-group.ts';
 import { Wakeup } from '../lib/wakeup.ts';
-import { readCNIDirectory, removeConflist, writeConflist } from './cni-directory.ts';
+import { readCNIDirectory, readFingerprint, removeConflist, writeConflist } from './cni-directory.ts';
 import { NetworkSysctls } from './network-sysctls.ts';
 import type { NodeView } from './node-watch.ts';
 import { OutageLog } from './outage-log.ts';
@@ -61,7 +61,12 @@ export class PodNetwork {
   }
 
   async #watchDirectory(signal: AbortSignal): Promise<void> {
-    for await (const _ of watchDirectory(this.#deps.config.cniConfDir, { signal })) {
+    const { cniConfDir } = this.#deps.config;
+    let before: string | undefined;
+    for await (const _ of watchDirectory(cniConfDir, { signal })) {
+      const now = await readFingerprint(cniConfDir);
+      if (now === before) continue;
+      before = now;
       this.#wakeup.wake();
       this.#deps.onConfigChanged();
     }
