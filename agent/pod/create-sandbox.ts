@@ -34,7 +34,7 @@ export async function createSandbox(
       mkdir(`${directory}/plugins`, { recursive: true, mode: 0o750 }),
       mkdir(outcome.config.logDirectory ?? '', { recursive: true, mode: 0o755 }),
     ]);
-    await effects.cgroups.ensure(context.cgroupParent, buildPodLimits(pod));
+    await effects.cgroups.ensure(context.cgroupParent, buildPodLimits(pod), { signal: signals.shutdown });
   } catch (error) {
     const message = `unable to ensure pod container exists: ${errorMessage(error)}`;
     events.pod(pod, 'Warning', 'FailedCreatePodContainer', message);

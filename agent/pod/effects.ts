@@ -1,6 +1,6 @@
 import type { Pod } from '../api/objects.ts';
 import type { RuntimeService } from '../cri/runtime-service.ts';
-import type { Cgroups } from '../host/cgroup.ts';
+import type { PodCgroups } from '../host/pod-cgroups.ts';
 import type { ImageManager } from '../image/image-manager.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -16,7 +16,7 @@ export interface PodEffects {
   readonly runtime: RuntimeService;
   readonly images: ImageManager;
   readonly volumes: VolumeManager;
-  readonly cgroups: Cgroups;
+  readonly cgroups: PodCgroups;
   readonly contexts: PodContextSource;
   readonly events: PodEvents;
   /** Bounds how many sandboxes are made at once: a burst finishes pods instead of interleaving them. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Pod } from '../api/objects.ts';
 import type { Config } from '../config/config.ts';
-import { buildCgroupPath } from '../host/cgroup-names.ts';
+import { buildCgroupPath, type CgroupDriver } from '../host/cgroup-names.ts';
 import { buildQosClass } from '../resources/pod-resources.ts';
 import type { Allocatable } from '../volume/build-downward-api.ts';
 import { parseResolvConf } from './dns-config.ts';
@@ -12,11 +12,11 @@ import type { PodContext } from './pod-context.ts';
 export interface NodeNow {
   nodeIPs(): readonly string[];
   allocatable(): Allocatable;
+  cgroupDriver(): CgroupDriver;
 }
 
 export interface ContextSettings {
   readonly pods: Config['pods'];
-  readonly cgroupDriver: Config['runtime']['cgroupDriver'];
   readonly cgroupRoot: string;
   readonly cgroupVersion: 1 | 2;
   readonly memoryBytes: number;
@@ -46,10 +46,9 @@ export class PodContextSource {
 
   /** The pod's cgroup path by its QoS class; the class in its status wins, it never changes (core/v1). */
   cgroupParent(pod: Pod): string {
-    const { cgroupDriver, cgroupRoot } = this.#settings;
     return buildCgroupPath({
-      driver: cgroupDriver,
-      cgroupRoot,
+      driver: this.#now.cgroupDriver(),
+      cgroupRoot: this.#settings.cgroupRoot,
       qosClass: buildQosClass(pod.spec),
       podUID: podUID(pod),
     });
@@ -57,7 +56,8 @@ export class PodContextSource {
 
   /** Where the pod's cgroup may lie when its spec is no longer known. */
   cgroupPathsOf(uid: string): readonly string[] {
-    const { cgroupDriver: driver, cgroupRoot } = this.#settings;
+    const { cgroupRoot } = this.#settings;
+    const driver = this.#now.cgroupDriver();
     const classes = ['Guaranteed', 'Burstable', 'BestEffort'] as const;
     return classes.map(qosClass => buildCgroupPath({ driver, cgroupRoot, qosClass, podUID: uid }));
   }

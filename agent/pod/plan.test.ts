@@ -1,0 +1,382 @@
+import t from 'tap';
+import type { Container, Pod } from '../api/objects.ts';
+import type { ObservedContainer, ObservedPod, ObservedSandbox } from '../runtime/observed-pod.ts';
+import { EMPTY_MEMORY, type PodMemory } from './memory.ts';
+import { buildContainerHash } from './naming.ts';
+import { planPod } from './plan.ts';
+import type { PlanInput, PodAction } from './pod-plan.ts';
+
+const NOW_MS = 1_000_000;
+const web: Container = { name: 'web', image: 'web:1' };
+const log: Container = { name: 'log', image: 'log:1' };
+
+function makePod(changes: Partial<Pod['spec']> = {}, metadata: Partial<Pod['metadata']> = {}): Pod {
+  return {
+    metadata: { name: 'p', namespace: 'n', uid: 'u', ...metadata },
+    spec: { containers: [web, log], restartPolicy: 'Always', ...changes },
+  };
+}
+
+function makeSandbox(changes: Partial<ObservedSandbox> = {}): ObservedSandbox {
+  return {
+    id: 's0',
+    attempt: 0,
+    isReady: true,
+    createdAtMs: 1,
+    podIPs: ['10.0.0.2'],
+    isHostNetwork: false,
+    runtimeHandler: '',
+    ...changes,
+  };
+}
+
+function makeContainer(container: Container, changes: Partial<ObservedContainer> = {}): ObservedContainer {
+  return {
+    id: `${container.name}-0`,
+    sandboxId: 's0',
+    name: container.name,
+    attempt: 0,
+    state: 'running',
+    createdAtMs: 1,
+    startedAtMs: 2,
+    finishedAtMs: undefined,
+    exitCode: 0,
+    reason: '',
+    message: '',
+    hash: buildContainerHash(container),
+    restartCount: 0,
+    image: container.image,
+    imageRef: 'ref',
+    logPath: '',
+    terminationGracePeriodSeconds: 30,
+    terminationMessagePolicy: 'File',
+    terminationMessageHostPath: undefined,
+    ...changes,
+  };
+}
+
+function makeObserved(
+  sandboxes: readonly ObservedSandbox[],
+  containers: readonly ObservedContainer[],
+): ObservedPod {
+  return { podUID: 'u', namespace: 'n', name: 'p', sandboxes, containers };
+}
+
+const ready: PodMemory = { ...EMPTY_MEMORY, volumes: new Map() };
+const healthy = makeObserved([makeSandbox()], [makeContainer(log), makeContainer(web)]);
+const base: PlanInput = {
+  lifecycle: 'syncing',
+  desired: { pod: makePod(), source: 'api' },
+  observed: healthy,
+  memory: ready,
+  nowMs: NOW_MS,
+};
+
+function kinds(actions: readonly PodAction[]): string[] {
+  return actions.map(action =>
+    'containerName' in action ? `${action.kind} ${action.containerName}` : action.kind,
+  );
+}
+
+function exited(container: Container, changes: Partial<ObservedContainer> = {}): ObservedContainer {
+  return makeContainer(container, { state: 'exited', exitCode: 1, finishedAtMs: NOW_MS - 1000, ...changes });
+}
+
+interface Row {
+  readonly name: string;
+  readonly change: Partial<PlanInput>;
+  readonly expect: readonly string[];
+}
+
+const rows: readonly Row[] = [
+  { name: 'does nothing for a pod that runs', change: {}, expect: [] },
+  {
+    name: 'makes sandbox, volumes and images together for a new pod',
+    change: { observed: makeObserved([], []), memory: EMPTY_MEMORY },
+    expect: ['createSandbox', 'prepareVolumes', 'prepareImage web', 'prepareImage log'],
+  },
+  {
+    name: 'starts no container before the volumes are ready',
+    change: { observed: makeObserved([makeSandbox()], []), memory: EMPTY_MEMORY },
+    expect: ['prepareVolumes'],
+  },
+  {
+    name: 'starts the first container alone: the next one comes after it',
+    change: { observed: makeObserved([makeSandbox()], []) },
+    expect: ['startContainer web'],
+  },
+  {
+    name: 'starts the second container once the first runs',
+    change: { observed: makeObserved([makeSandbox()], [makeContainer(web)]) },
+    expect: ['startContainer log'],
+  },
+  {
+    name: 'starts the second container although the first waits after a failure',
+    change: {
+      observed: makeObserved([makeSandbox()], []),
+      memory: {
+        ...ready,
+        startFailures: new Map([
+          ['web', { reason: 'ErrImagePull', message: '', retryAtMs: NOW_MS + 1, failures: 1 }],
+        ]),
+      },
+    },
+    expect: ['startContainer log'],
+  },
+  {
+    name: 'restarts a container that crashed for the first time at once',
+    change: { observed: makeObserved([makeSandbox()], [makeContainer(log), exited(web)]) },
+    expect: ['startContainer web'],
+  },
+  {
+    name: 'waits for the crash back-off',
+    change: {
+      observed: makeObserved([makeSandbox()], [makeContainer(log), exited(web)]),
+      memory: {
+        ...ready,
+        crashBackoffs: new Map([['web', { delayMs: 10_000, advancedAtMs: NOW_MS - 1000 }]]),
+      },
+    },
+    expect: [],
+  },
+  {
+    name: 'leaves a container alone that ended well under OnFailure',
+    change: {
+      desired: { pod: makePod({ restartPolicy: 'OnFailure' }), source: 'api' },
+      observed: makeObserved([makeSandbox()], [makeContainer(log), exited(web, { exitCode: 0 })]),
+    },
+    expect: [],
+  },
+  {
+    name: 'starts a created container instead of making a second one',
+    change: {
+      observed: makeObserved([makeSandbox()], [makeContainer(log), makeContainer(web, { state: 'created' })]),
+    },
+    expect: ['startContainer web'],
+  },
+  {
+    name: 'replaces a running container whose image changed, whatever the policy',
+    change: {
+      desired: {
+        pod: makePod({ restartPolicy: 'Never', containers: [{ ...web, image: 'web:2' }, log] }),
+        source: 'api',
+      },
+    },
+    expect: ['stopContainer web'],
+  },
+  {
+    name: 'stops a container in unknown state before anything else',
+    change: {
+      observed: makeObserved([makeSandbox()], [makeContainer(log), makeContainer(web, { state: 'unknown' })]),
+    },
+    expect: ['stopContainer web'],
+  },
+  {
+    name: 'stops what still runs in a dead sandbox',
+    change: { observed: makeObserved([makeSandbox({ isReady: false })], [makeContainer(web)]) },
+    expect: ['stopContainer web'],
+  },
+  {
+    name: 'replaces a dead sandbox by the next attempt',
+    change: {
+      observed: makeObserved([makeSandbox({ isReady: false })], [exited(log), exited(web)]),
+      memory: EMPTY_MEMORY,
+    },
+    expect: ['createSandbox', 'prepareVolumes', 'prepareImage web', 'prepareImage log'],
+  },
+  {
+    name: 'stops the sandboxes when there are two ready ones',
+    change: { observed: makeObserved([makeSandbox({ id: 's1', attempt: 1 }), makeSandbox()], []) },
+    expect: ['stopSandbox', 'stopSandbox'],
+  },
+  {
+    name: 'replaces a sandbox that has no address',
+    change: { observed: makeObserved([makeSandbox({ podIPs: [] })], []) },
+    expect: ['stopSandbox'],
+  },
+  {
+    name: 'keeps one dead instance per container and removes older ones',
+    change: {
+      observed: makeObserved(
+        [makeSandbox()],
+        [
+          makeContainer(log),
+          makeContainer(web, { id: 'w2' }),
+          exited(web, { id: 'w1' }),
+          exited(web, { id: 'w0' }),
+        ],
+      ),
+    },
+    expect: ['removeContainer web'],
+  },
+  {
+    name: 'waits after a sandbox that failed a moment ago',
+    change: {
+      observed: makeObserved([], []),
+      memory: {
+        ...ready,
+        stepFailures: new Map([['sandbox', { message: '', retryAtMs: NOW_MS + 1, failures: 1 }]]),
+      },
+    },
+    expect: ['prepareImage web', 'prepareImage log'],
+  },
+  {
+    name: 'stops all containers of a terminating pod together',
+    change: { lifecycle: 'terminating', memory: { ...ready, termination: { gracePeriodSeconds: 5 } } },
+    expect: ['stopContainer log', 'stopContainer web'],
+  },
+  {
+    name: 'stops the sandbox after the last container',
+    change: { lifecycle: 'terminating', observed: makeObserved([makeSandbox()], [exited(log), exited(web)]) },
+    expect: ['stopSandbox'],
+  },
+  {
+    name: 'tears down a terminated pod',
+    change: {
+      lifecycle: 'terminated',
+      observed: makeObserved([makeSandbox({ isReady: false })], [exited(web)]),
+    },
+    expect: ['tearDown'],
+  },
+  {
+    name: 'keeps containers and logs of a finished pod while its object is there',
+    change: {
+      lifecycle: 'terminated',
+      observed: makeObserved([makeSandbox({ isReady: false })], [exited(web)]),
+      memory: { ...EMPTY_MEMORY, isTornDown: true },
+    },
+    expect: [],
+  },
+  {
+    name: 'removes everything of a terminated pod whose object is gone',
+    change: {
+      lifecycle: 'terminated',
+      desired: undefined,
+      observed: makeObserved([makeSandbox({ isReady: false })], [exited(web)]),
+      memory: { ...EMPTY_MEMORY, isTornDown: true },
+    },
+    expect: ['removePod'],
+  },
+];
+
+for (const { name, change, expect } of rows) {
+  t.test(`planPod() ${name}`, async t => {
+    const input = { ...base, ...change };
+    t.strictSame(kinds(planPod(input).actions), expect);
+    t.strictSame(planPod(input), planPod(input), 'the same input gives the same plan');
+  });
+}
+
+t.test('planPod() names the back-off as the kubelet does and comes back when it ends', async t => {
+  const plan = planPod({
+    ...base,
+    observed: makeObserved([makeSandbox()], [makeContainer(log), exited(web)]),
+    memory: { ...ready, crashBackoffs: new Map([['web', { delayMs: 80_000, advancedAtMs: NOW_MS - 1000 }]]) },
+  });
+  t.strictSame(plan.waiting.get('web'), {
+    reason: 'CrashLoopBackOff',
+    message: 'back-off 1m20s restarting failed container=web pod=p_n(u)',
+  });
+  t.equal(plan.recheckAtMs, NOW_MS - 1000 + 80_000);
+});
+
+t.test('planPod() counts restarts from the newest instance', async t => {
+  const observed = makeObserved(
+    [makeSandbox()],
+    [makeContainer(log), exited(web, { attempt: 4, restartCount: 4 })],
+  );
+  t.match(planPod({ ...base, observed }).actions, [
+    { kind: 'startContainer', attempt: 5, createdId: undefined },
+  ]);
+});
+
+t.test('planPod() gives a new sandbox the next attempt and names the old one', async t => {
+  const observed = makeObserved([makeSandbox({ id: 's3', attempt: 3, isReady: false })], []);
+  t.match(planPod({ ...base, observed }).actions[0], { kind: 'createSandbox', attempt: 4, replaces: 's3' });
+});
+
+t.test('planPod() sees a pod as complete when nothing is to run again', async t => {
+  const done = [exited(log, { exitCode: 0 }), exited(web, { exitCode: 3 })];
+  const never = { pod: makePod({ restartPolicy: 'Never' }), source: 'api' } as const;
+  t.ok(planPod({ ...base, desired: never, observed: makeObserved([makeSandbox()], done) }).isComplete);
+  const isDead = makeObserved([makeSandbox({ isReady: false })], done);
+  t.ok(planPod({ ...base, desired: never, observed: isDead }).isComplete, 'also when its sandbox is gone');
+  t.notOk(planPod({ ...base, observed: makeObserved([makeSandbox()], done) }).isComplete, 'not with Always');
+});
+
+t.test('carrying out plans against a model converges from any state to a pod that runs', async t => {
+  const states = ['created', 'running', 'exited', 'unknown'] as const;
+  for (const webState of [undefined, ...states]) {
+    for (const logState of [undefined, ...states]) {
+      for (const isReady of [true, false, undefined]) {
+        const sandboxes = isReady === undefined ? [] : [makeSandbox({ isReady })];
+        const containers = [
+          ...(webState ? [makeContainer(web, { state: webState, finishedAtMs: 0, exitCode: 1 })] : []),
+          ...(logState ? [makeContainer(log, { state: logState, finishedAtMs: 0, exitCode: 1 })] : []),
+        ];
+        if (isReady === undefined && containers.length > 0) continue; // no containers without a sandbox
+        const end = converge({
+          ...base,
+          memory: EMPTY_MEMORY,
+          observed: makeObserved(sandboxes, containers),
+        });
+        t.ok(end, `web ${webState}, log ${logState}, sandbox ready ${isReady}`);
+      }
+    }
+  }
+});
+
+/** Applies plans to a model of the runtime until nothing is left to do; true when both containers run in one sandbox. */
+function converge(start: PlanInput): boolean {
+  let input = start;
+  for (let pass = 0; pass < 20; pass += 1) {
+    const { actions } = planPod(input);
+    if (actions.length === 0) {
+      const running = input.observed.containers.filter(({ state }) => state === 'running');
+      return running.length === 2 && input.observed.sandboxes.filter(({ isReady }) => isReady).length === 1;
+    }
+    for (const action of actions) input = applyToModel(input, action);
+  }
+  return false;
+}
+
+function applyToModel(input: PlanInput, action: PodAction): PlanInput {
+  const { observed } = input;
+  const change = (next: Partial<ObservedPod>): PlanInput => ({
+    ...input,
+    observed: { ...observed, ...next },
+  });
+  switch (action.kind) {
+    case 'prepareVolumes':
+      return { ...input, memory: { ...input.memory, volumes: new Map() } };
+    case 'createSandbox': {
+      const sandbox = makeSandbox({ id: `s${action.attempt}`, attempt: action.attempt });
+      return change({ sandboxes: [sandbox, ...observed.sandboxes] });
+    }
+    case 'startContainer': {
+      const container = action.containerName === 'web' ? web : log;
+      const others = observed.containers.filter(({ id }) => id !== action.createdId);
+      const id = action.createdId ?? `${container.name}-${action.attempt}`;
+      const sandboxId = observed.sandboxes[0]?.id ?? '';
+      return change({
+        containers: [makeContainer(container, { id, attempt: action.attempt, sandboxId }), ...others],
+      });
+    }
+    case 'stopContainer':
+      return change({
+        containers: observed.containers.map(c =>
+          c.id === action.containerId ? { ...c, state: 'exited', exitCode: 137, finishedAtMs: 0 } : c,
+        ),
+      });
+    case 'stopSandbox':
+      return change({
+        sandboxes: observed.sandboxes.map(s => (s.id === action.sandboxId ? { ...s, isReady: false } : s)),
+      });
+    case 'removeContainer':
+      return change({ containers: observed.containers.filter(({ id }) => id !== action.containerId) });
+    case 'removeSandbox':
+      return change({ sandboxes: observed.sandboxes.filter(({ id }) => id !== action.sandboxId) });
+    default:
+      return input;
+  }
+}
