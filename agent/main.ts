@@ -12,7 +12,9 @@ import { connectRuntime } from './cri/connect.ts';
 import { Cgroups, readCgroupLayout } from './host/cgroup.ts';
 import { isJournalStream, JournalStream } from './host/journal.ts';
 import { parseNotifyEnvironment, ServiceNotifier } from './host/notify.ts';
+import { PodCgroups } from './host/pod-cgroups.ts';
 import { ImageManager } from './image/image-manager.ts';
+import { settledOrAborted } from './lib/abort.ts';
 import { systemClock } from './lib/clock.ts';
 import { InvalidError } from './lib/errors.ts';
 import { createLogger, type Logger } from './lib/logger.ts';
@@ -20,16 +22,21 @@ import { Semaphore } from './lib/semaphore.ts';
 import { sleep } from './lib/sleep.ts';
 import { TaskGroup } from './lib/task-group.ts';
 import { HEALTHY, NodeController } from './node/node-controller.ts';
+import { runStatusLine } from './node/status-line.ts';
 import { buildKubeletVersion } from './node/version.ts';
 import { runApiSource } from './pod/api-source.ts';
 import { PodContextSource } from './pod/pod-context-source.ts';
 import { PodEvents } from './pod/pod-events.ts';
 import { StatusReporter } from './pod/status-reporter.ts';
 import { PodWorkers } from './pod/workers.ts';
+import { RuntimeCgroupDriver } from './runtime/cgroup-driver.ts';
 import { runRuntimeEvents } from './runtime/event-loop.ts';
 import { RuntimeSnapshots } from './runtime/snapshots.ts';
 import { StatusWriter } from './status/writer.ts';
 import { VolumeManager } from './volume/volume-manager.ts';
+
+// A runtime that is down is the node condition's to tell; a service that hangs in its start would be ended for it.
+const READY_AT_LATEST_MS = 10_000;
 
 async function runAgent(config: Config, notices: readonly string[]): Promise<number> {
   const notifier = new ServiceNotifier(parseNotifyEnvironment(process.env, process.pid));
@@ -74,7 +81,6 @@ async function runNode(
   // Edges
   const layout = await readCgroupLayout();
   if (!layout) throw new InvalidError('no cgroup file system is mounted', { code: 'NoCgroups' });
-  const cgroups = new Cgroups(layout);
   const kubeconfigPath = config.api.kubeconfigPath ?? ''; // checkRunnable has seen to it
   const userAgent = `nodelet/${NODELET_VERSION} (linux/${process.arch === 'x64' ? 'amd64' : process.arch})`;
   const client = await ApiClient.connect({ kubeconfigPath, logger, userAgent, signal });
@@ -84,20 +90,26 @@ async function runNode(
     requestTimeoutMs: config.runtime.requestTimeoutMs,
   });
   const { runtime, images } = connection;
+  const cgroupDriver = new RuntimeCgroupDriver({
+    runtime,
+    configured: config.runtime.cgroupDriver,
+    logger,
+  });
+  const cgroups = new PodCgroups(new Cgroups(layout), () => cgroupDriver.current);
   const recorder = new EventRecorder({ client, clock, logger, component: 'kubelet', host: config.node.name });
 
   // Subsystems
   const snapshots = new RuntimeSnapshots({ runtime, logger });
-  const cgroupDriver = config.runtime.cgroupDriver;
   const node = await NodeController.create(
     {
       api: client,
       events: recorder,
       runtime: connection,
       cgroups,
+      cgroupDriver,
       logger,
     },
-    { config, cgroupDriver, kubeletVersion: buildKubeletVersion(NODELET_VERSION) },
+    { config, kubeletVersion: buildKubeletVersion(NODELET_VERSION) },
     {
       ...HEALTHY,
       describePod: podUID => {
@@ -131,12 +143,11 @@ async function runNode(
         contexts: new PodContextSource(
           {
             pods: config.pods,
-            cgroupDriver,
             cgroupRoot: config.runtime.cgroupRoot,
             cgroupVersion: cgroups.version,
             memoryBytes: node.machine.resources.memoryBytes,
           },
-          { nodeIPs, allocatable },
+          { nodeIPs, allocatable, cgroupDriver: () => cgroupDriver.current },
         ),
         events: new PodEvents(recorder),
         sandboxPlaces: new Semaphore(availableParallelism()),
@@ -157,6 +168,12 @@ async function runNode(
   tasks.run(() => writer.run());
   tasks.run(inner => notifier.runWatchdog({ signal: inner }));
   tasks.run(inner =>
+    runStatusLine(notifier, () => ({ problems: node.problems, podCount: workers.desiredPods().length }), {
+      signal: inner,
+    }),
+  );
+  tasks.run(inner => cgroupDriver.run({ signal: inner }));
+  tasks.run(inner =>
     runRuntimeEvents(
       {
         snapshots,
@@ -168,9 +185,13 @@ async function runNode(
       { signal: inner },
     ),
   );
+  const observed = Promise.all([cgroupDriver.known, untilListed(snapshots, signal)]);
   tasks.run(async inner => {
-    while (!snapshots.hasListed && !inner.aborted) await sleep(10, { signal: inner });
+    await settledOrAborted(observed, AbortSignal.any([inner, AbortSignal.timeout(READY_AT_LATEST_MS)]));
     notifier.ready();
+  });
+  tasks.run(async inner => {
+    await settledOrAborted(observed, inner);
     await runApiSource({ client, nodeName: config.node.name, workers, snapshots, logger }, { signal: inner });
   });
   tasks.run(() => workers.join());
@@ -180,6 +201,10 @@ async function runNode(
     connection.close();
     await client.close();
   }
+}
+
+async function untilListed(snapshots: RuntimeSnapshots, signal: AbortSignal): Promise<void> {
+  while (!snapshots.hasListed && !signal.aborted) await sleep(10, { signal });
 }
 
 process.exitCode = await runCli(process.argv.slice(2), {

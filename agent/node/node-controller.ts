@@ -3,8 +3,7 @@ import type { ApiClient } from '../api/client.ts';
 import type { EventRecorder } from '../api/events.ts';
 import type { NodeStatus } from '../api/objects.ts';
 import type { Config } from '../config/config.ts';
-import type { Cgroups } from '../host/cgroup.ts';
-import type { CgroupDriver } from '../host/cgroup-names.ts';
+import type { PodCgroups } from '../host/pod-cgroups.ts';
 import { settledOrAborted } from '../lib/abort.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -12,6 +11,7 @@ import { errorMessage, InvalidError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import { TaskGroup } from '../lib/task-group.ts';
+import type { RuntimeCgroupDriver } from '../runtime/cgroup-driver.ts';
 import { runAllocatableCgroup } from './allocatable-cgroup.ts';
 import type { AddressResult } from './build-addresses.ts';
 import { buildNode } from './build-node.ts';
@@ -33,14 +33,13 @@ export interface NodeDeps {
   readonly api: ApiClient;
   readonly events: EventRecorder;
   readonly runtime: RuntimeCalls;
-  readonly cgroups: Cgroups;
+  readonly cgroups: PodCgroups;
+  readonly cgroupDriver: RuntimeCgroupDriver;
   readonly logger: Logger;
 }
 
 export interface NodeSettings {
   readonly config: Pick<Config, 'node' | 'runtime' | 'network' | 'pods' | 'server'>;
-  /** The runtime's own answer where it gives one, else the configured driver. */
-  readonly cgroupDriver: CgroupDriver;
   /** `status.nodeInfo.kubeletVersion`, from buildKubeletVersion. */
   readonly kubeletVersion: string;
 }
@@ -78,6 +77,7 @@ export class NodeController {
   #addresses: AddressResult = { kind: 'problem', problem: 'the node address is not known yet' };
   #csiNodeProblem: string | undefined;
   #lastProblems = '';
+  #problems: readonly string[] | undefined;
 
   /** Reads the machine's facts; throws InvalidError when more is reserved than there is. */
   static async create(
@@ -138,6 +138,11 @@ export class NodeController {
   /** When the API server last took our heartbeat. */
   get lastLeaseRenewalMs(): number | undefined {
     return this.#lease.lastRenewalMs;
+  }
+
+  /** What keeps the node from being Ready, as last seen; undefined before the first look. */
+  get problems(): readonly string[] | undefined {
+    return this.#problems;
   }
 
   /** Why pods with a network of their own cannot start now (kubelet: event NetworkNotReady). */
@@ -222,11 +227,14 @@ export class NodeController {
     });
   }
 
-  #runPodsCgroup(signal: AbortSignal): Promise<void> {
-    return runAllocatableCgroup(
+  async #runPodsCgroup(signal: AbortSignal): Promise<void> {
+    const { cgroups, cgroupDriver } = this.#deps;
+    await settledOrAborted(cgroupDriver.known, signal);
+    if (signal.aborted) return;
+    await runAllocatableCgroup(
       {
-        cgroups: this.#deps.cgroups,
-        driver: this.#settings.cgroupDriver,
+        cgroups,
+        driver: cgroupDriver.current,
         config: this.#settings.config,
         machine: this.#facts.resources,
         events: this.#events,
@@ -302,6 +310,7 @@ export class NodeController {
       ...(this.#addresses.kind === 'problem' ? [this.#addresses.problem] : []),
     ];
     this.#logProblems(problems);
+    this.#problems = problems;
     return problems;
   }
 
