@@ -47,10 +47,19 @@ export class NodeWatch implements NodeView {
     const query = { fieldSelector: `metadata.name=${nodeName}` };
     for await (const event of watchObjects<Node>(api, { path: nodesPath, query, signal, logger })) {
       if (event.kind === 'upserted') this.update(event.object);
-      else if (event.kind === 'deleted') this.#set(undefined);
+      else if (event.kind === 'deleted') this.#deleted();
       // The list is newer than anything we hold, also when the Node is no longer in it.
       else this.#set(event.objects[0]);
     }
+  }
+
+  // As with the kubelet: who deletes a Node wants it gone, and it must not come back on its own.
+  #deleted(): void {
+    this.#deps.logger.warn(
+      { node: this.#deps.nodeName },
+      'Node object was deleted, a restart registers it again',
+    );
+    this.#set(undefined);
   }
 
   #set(node: Node | undefined): void {
