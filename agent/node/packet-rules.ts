@@ -3,10 +3,10 @@ import { restoreRules } from '../host/iptables.ts';
 import { InvalidError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import {
-  type MasqueradeInputs,
-  type OwnChain,
   buildForwardChain,
   buildMasqueradeChain,
+  type MasqueradeInputs,
+  type OwnChain,
 } from './masquerade-rules.ts';
 import { buildCheckInput, buildRemovalInput, buildRestoreInput } from './plan-packet-rules.ts';
 

@@ -12,7 +12,7 @@ import { readCNIDirectory, readFingerprint, removeConflist, writeConflist } from
 import { NetworkSysctls } from './network-sysctls.ts';
 import type { NodeView } from './node-watch.ts';
 import { OutageLog } from './outage-log.ts';
-import { PacketRules, type PacketRuleInputs } from './packet-rules.ts';
+import { type PacketRuleInputs, PacketRules } from './packet-rules.ts';
 import { PeerNodes } from './peer-nodes.ts';
 import { PeerRoutes } from './peer-routes.ts';
 import { type NetworkPlan, planNetwork } from './plan-network.ts';

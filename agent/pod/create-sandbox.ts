@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import type { Pod } from '../api/objects.ts';
 import type { CgroupLimits } from '../host/cgroup-limits.ts';
-import { errorMessage } from '../lib/errors.ts';
+import { ConflictError, errorMessage } from '../lib/errors.ts';
 import { CPU_PERIOD_US, cpuQuotaUs, cpuShares } from '../resources/linux-resources.ts';
 import { buildPodResources, buildQosClass } from '../resources/pod-resources.ts';
 import { podDirectory } from '../volume/pod-directories.ts';
@@ -54,6 +54,9 @@ export async function createSandbox(
     return { kind: 'done' };
   } catch (error) {
     if (signals.interrupt.aborted) throw error;
+    // The runtime still makes or unmakes the one an agent before us has asked for: no news for the pod's owner.
+    if (error instanceof ConflictError)
+      return { kind: 'failed', step: 'sandbox', message: errorMessage(error) };
     return failSandbox(pod, effects, formatRpcError(error));
   }
 }

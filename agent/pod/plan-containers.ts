@@ -17,6 +17,8 @@ export type ContainerDecision =
   | { readonly kind: 'done' }
   | { readonly kind: 'start'; readonly attempt: number; readonly createdId: string | undefined }
   | { readonly kind: 'stop'; readonly containerId: string; readonly message: string }
+  /** Its name is needed for the instance that takes its place. */
+  | { readonly kind: 'remove'; readonly containerId: string }
   | { readonly kind: 'backoff'; readonly untilMs: number; readonly waiting: WaitingReason }
   /** An earlier start failed; its reason stays in the status until the next try. */
   | { readonly kind: 'retryLater'; readonly untilMs: number };
@@ -35,6 +37,16 @@ export function planContainers(input: PlanInput, pod: Pod, sandbox: ObservedSand
     if (decision.kind === 'backoff') waiting.set(container.name, decision.waiting);
     if (decision.kind === 'backoff' || decision.kind === 'retryLater') waits.push(decision.untilMs);
     if (decision.kind === 'stop') actions.push(stopAction(pod, container, decision));
+    if (decision.kind === 'remove') {
+      const { containerId } = decision;
+      addStep(
+        input,
+        'remove',
+        { kind: 'removeContainer', containerName: container.name, containerId },
+        actions,
+        waits,
+      );
+    }
   }
   if (input.memory.volumes !== undefined && actions.length === 0) actions.push(...firstStart(decisions));
   if (actions.length === 0) actions.push(...planRemovals(input, sandbox, waits));
@@ -88,6 +100,8 @@ function decideContainer(
       return decideRunning(container, instance);
     case 'created':
       return decideCreated(input, container, instance, sandbox);
+    case 'startAborted':
+      return { kind: 'remove', containerId: instance.id };
     case 'unknown':
       return {
         kind: 'stop',

@@ -5,7 +5,7 @@ import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import type { ContainerConfig } from '../../cri-proto/runtime.v1.ts';
 import type { Container, Pod } from '../api/objects.ts';
 import type { ImageOutcome } from '../image/image-outcome.ts';
-import { errorMessage } from '../lib/errors.ts';
+import { ConflictError, errorMessage } from '../lib/errors.ts';
 import { readySandbox } from '../runtime/observed-pod.ts';
 import { podDirectory } from '../volume/pod-directories.ts';
 import { buildContainerConfig } from './container-config.ts';
@@ -47,6 +47,8 @@ export async function startContainer(
     const options = { signal: signals.shutdown, podUID: podUID(target.pod) };
     await effects.runtime.startContainer(created, options);
   } catch (error) {
+    // What stood here a moment ago does no longer: nothing failed, the next look shows what to do.
+    if (error instanceof ConflictError) return { kind: 'done' };
     const failure = { reason: 'RunContainerError', message: errorMessage(error), retryAtMs: startedAtMs };
     return notStarted(action, target.pod, failure, effects, signals, created);
   }

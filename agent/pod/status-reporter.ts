@@ -2,7 +2,7 @@
 
 import type { Pod } from '../api/objects.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { ObservedPod } from '../runtime/observed-pod.ts';
+import { type ObservedPod, readySandbox } from '../runtime/observed-pod.ts';
 import { buildPodStatus } from '../status/build.ts';
 import type { StatusWriter } from '../status/writer.ts';
 import { readTerminationMessage } from './termination-message.ts';
@@ -38,6 +38,7 @@ export class StatusReporter {
     const status = buildPodStatus({
       pod: { ...pod, status: this.#writer.latest(pod) },
       observed,
+      sandbox: readySandbox(observed),
       waiting: report.waiting,
       terminationMessages: this.#messages,
       areVolumesReady: report.areVolumesReady,

@@ -1,33 +1,6 @@
-// Kubernetes quantities (apimachinery resource.Quantity): a decimal number with an SI, binary or exponent suffix.
+// Values of Kubernetes quantities as Quantity.Value and Quantity.MilliValue give them.
 
-const SUFFIX_FACTOR: Readonly<Record<string, number>> = {
-  '': 1,
-  n: 1e-9,
-  u: 1e-6,
-  m: 1e-3,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  E: 1e18,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  Pi: 2 ** 50,
-  Ei: 2 ** 60,
-};
-
-/** The value as a plain number (cores, bytes, pieces); undefined when the text is no quantity. */
-export function parseQuantity(text: string): number | undefined {
-  const parts = /^([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d+)|([numkMGTPE]|[KMGTPE]i)?)$/.exec(text);
-  if (!parts) return undefined;
-  const [, number = '', exponent, suffix = ''] = parts;
-  if (exponent !== undefined) return Number(number) * 10 ** Number(exponent);
-  const factor = SUFFIX_FACTOR[suffix];
-  return factor === undefined ? undefined : Number(number) * factor;
-}
+import { parseQuantity } from '../lib/quantity.ts';
 
 /** Thousandths, rounded up as Quantity.MilliValue does; 0 for nothing or nonsense (the API server refuses nonsense). */
 export function milliValue(text: string | undefined): number {

@@ -2,7 +2,6 @@
 
 import type { ContainerStatus, PodStatus } from '../api/objects.ts';
 import { buildQosClass } from '../resources/pod-resources.ts';
-import { readySandbox } from '../runtime/observed-pod.ts';
 import { buildConditions } from './conditions.ts';
 import { buildContainerStatus, terminateStatus } from './container-status.ts';
 import { buildPhase, type PodPhase } from './phase.ts';
@@ -38,8 +37,7 @@ export function buildPodStatus(input: StatusInput): PodStatus {
 }
 
 // A container in the sandbox proves that the volumes were ready once, also to an agent that has just started.
-function isReadyToStart({ observed, areVolumesReady }: StatusInput): boolean {
-  const sandbox = readySandbox(observed);
+function isReadyToStart({ observed, sandbox, areVolumesReady }: StatusInput): boolean {
   if (!sandbox) return false;
   return areVolumesReady || observed.containers.some(({ sandboxId }) => sandboxId === sandbox.id);
 }
@@ -80,8 +78,7 @@ function hostAddresses({ nodeIPs, pod }: StatusInput): Pick<PodStatus, 'hostIP' 
   return { hostIP: primary, hostIPs: nodeIPs.map(ip => ({ ip })) };
 }
 
-function podAddresses({ observed, pod, nodeIPs }: StatusInput): Pick<PodStatus, 'podIP' | 'podIPs'> {
-  const sandbox = readySandbox(observed);
+function podAddresses({ sandbox, pod, nodeIPs }: StatusInput): Pick<PodStatus, 'podIP' | 'podIPs'> {
   const current = pod.spec.hostNetwork ? (sandbox ? nodeIPs : []) : (sandbox?.podIPs ?? []);
   const known = (pod.status?.podIPs ?? []).map(({ ip }) => ip);
   // The address stays in the status after the sandbox is gone, for whoever reads logs or history.

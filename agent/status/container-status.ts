@@ -78,6 +78,7 @@ function stateOf(input: StatusInput, instance: ObservedContainer): ContainerStat
     case 'exited':
       return { terminated: terminatedState(input, instance) };
     case 'created':
+    case 'startAborted':
     case 'unknown':
       return { waiting: {} };
   }

@@ -1,11 +1,13 @@
 import type { Pod } from '../api/objects.ts';
-import type { ObservedPod } from '../runtime/observed-pod.ts';
+import type { ObservedPod, ObservedSandbox } from '../runtime/observed-pod.ts';
 
 /** Everything a PodStatus is built from. */
 export interface StatusInput {
   /** The pod with the status the API server has, or the one last built if that is newer. */
   readonly pod: Pod;
   readonly observed: ObservedPod;
+  /** The sandbox the pod lives in now; undefined when it has none that works. */
+  readonly sandbox: ObservedSandbox | undefined;
   /** Why containers do not run, by name: start failures and back-off. */
   readonly waiting: ReadonlyMap<string, { readonly reason: string; readonly message: string }>;
   /** Texts for terminated instances that come from their termination message, by container ID. */
