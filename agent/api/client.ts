@@ -1,13 +1,22 @@
 import type { Logger } from 'pino';
+import { Counter } from 'prom-client';
 import type { Dispatcher } from 'undici';
 import { Deadline } from '../lib/deadline.ts';
 import { DeniedError, errorMessage, UnavailableError } from '../lib/errors.ts';
+import { metricsRegistry } from '../lib/metrics.ts';
 import { sleep } from '../lib/sleep.ts';
 import { ConnectionPool, type Freshness } from './connection-pool.ts';
 import { Credentials } from './credentials.ts';
 import { type ApiError, errorFromResponse } from './errors.ts';
 import { type Kubeconfig, readKubeconfig } from './kubeconfig.ts';
 import { readLines } from './lines.ts';
+
+const requestsTotal = new Counter({
+  name: 'rest_client_requests_total',
+  help: 'Number of HTTP requests to the API server, partitioned by status code and method',
+  labelNames: ['code', 'method'],
+  registers: [metricsRegistry],
+});
 
 export type PatchType = 'strategic' | 'merge' | 'json' | 'apply';
 
@@ -156,6 +165,7 @@ export class ApiClient {
 
   async close(): Promise<void> {
     this.#lifetime.abort();
+    this.#credentials.close();
     await Promise.all([this.#pool.close(), this.#reload]);
   }
 
@@ -198,6 +208,7 @@ export class ApiClient {
       const connection = await this.#pool.acquire({ isWatch: request.isWatch, signal });
       if (request.isWatch) deadline.arm(WATCH_HEADERS_TIMEOUT_MS);
       const response = await connection.request({ ...request, headers, signal });
+      requestsTotal.inc({ code: response.statusCode, method: request.method });
       if (response.statusCode < 300) return response;
       const error = await failureOf(request, response);
       const isUnauthorized = error instanceof DeniedError && UNAUTHORIZED.has(error.code);

@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { errorMessage, InvalidError } from '../lib/errors.ts';
 import { sleep } from '../lib/sleep.ts';
 import { type ExecCredential, runExecPlugin } from './exec-plugin.ts';
-import type { Kubeconfig, Material } from './kubeconfig.ts';
+import type { ExecConfig, Kubeconfig, Material } from './kubeconfig.ts';
 
 export interface TlsMaterial {
   readonly ca: string | undefined;
@@ -35,6 +35,7 @@ export class Credentials {
   #exec: ExecCredential | undefined;
   #execRunning: Promise<void> | undefined;
   #wasReloadRefused = false;
+  readonly #lifetime = new AbortController();
 
   private constructor(kubeconfig: Kubeconfig, files: FileContents, logger: Logger) {
     this.#kubeconfig = kubeconfig;
@@ -88,6 +89,10 @@ export class Credentials {
     }
   }
 
+  close(): void {
+    this.#lifetime.abort();
+  }
+
   /** Why the server may have answered 401, in words. */
   explainRejection(nowMs: number): string {
     const { certificate } = this.tls;
@@ -120,15 +125,18 @@ export class Credentials {
     if (!exec || token || clientCertificate || basic) return;
     const expiresAtMs = this.#exec?.expiresAtMs ?? Number.POSITIVE_INFINITY;
     if (this.#exec && Date.now() < expiresAtMs - EXEC_EXPIRY_LEEWAY_MS) return;
+    // One run for everybody who waits: it goes on when one of them gives up.
+    this.#execRunning ??= this.#runExec(exec);
+    await Promise.race([this.#execRunning, rejectOnAbort(signal)]);
+  }
+
+  async #runExec(exec: ExecConfig): Promise<void> {
     const cluster = { config: this.#kubeconfig.cluster, ca: this.#files.tls.ca };
-    this.#execRunning ??= runExecPlugin(exec, cluster, { signal })
-      .then(credential => {
-        this.#exec = credential;
-      })
-      .finally(() => {
-        this.#execRunning = undefined;
-      });
-    await this.#execRunning;
+    try {
+      this.#exec = await runExecPlugin(exec, cluster, { signal: this.#lifetime.signal });
+    } finally {
+      this.#execRunning = undefined;
+    }
   }
 
   async #reloadFiles(signal: AbortSignal): Promise<void> {
@@ -155,6 +163,13 @@ async function readSettledFiles(kubeconfig: Kubeconfig, signal: AbortSignal): Pr
       await sleep(MISMATCH_RETRY_MS, { signal });
     }
   }
+}
+
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }
 
 function isMismatch(error: unknown): boolean {

@@ -25,6 +25,7 @@ export async function runExecPlugin(
     kind: 'ExecCredential',
     spec: { interactive: false, ...(exec.provideClusterInfo ? { cluster: clusterInfo(cluster) } : {}) },
   };
+  // The plugin gets our environment and more (PATH, HOME, proxies): that is its interface.
   const environment = { ...process.env, ...exec.env, KUBERNETES_EXEC_INFO: JSON.stringify(info) };
   return parseExecCredential(await run(exec, environment, signal), exec);
 }

@@ -56,6 +56,17 @@ void t.test('many watches and requests share one connection', async t => {
   t.equal(client.connectionCount, 1);
 });
 
+void t.test('more watches than one connection has streams for get further connections', async t => {
+  const { client, watches } = await start(t);
+  const more = Array.from({ length: 120 }, () => new WatchRecorder(client));
+  t.teardown(async () => {
+    for (const watch of more) await watch.stop();
+  });
+  for (const watch of more) await watch.untilSynced();
+  t.ok((await roundTrip(client, [...watches, ...more], 'many')) < 5000);
+  t.equal(client.connectionCount, 2);
+});
+
 void t.test('a dropped connection is replaced, watches resume without a new list', async t => {
   const { client, watches } = await start(t);
   await roundTrip(client, watches, 'drop-before');
