@@ -16,7 +16,7 @@ export function buildPhase(
   isTerminal: boolean,
 ): PodPhase {
   const { waiting, running, stopped, unknown } = count(spec, statuses);
-  if (waiting > 0) return isTerminal && stopped.length + running === 0 ? 'Failed' : 'Pending';
+  if (waiting > 0) return 'Pending';
   if (running > 0 && unknown === 0) return 'Running';
   if (running > 0 || stopped.length === 0 || unknown > 0) return 'Pending';
   const hasSucceeded = stopped.every(({ exitCode }) => exitCode === 0);

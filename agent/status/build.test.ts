@@ -1,0 +1,198 @@
+import t from 'tap';
+import type { Pod, PodStatus } from '../api/objects.ts';
+import type { ObservedContainer, ObservedPod, ObservedSandbox } from '../runtime/observed-pod.ts';
+import { buildPodStatus } from './build.ts';
+import type { StatusInput } from './status-input.ts';
+
+const NOW_MS = Date.parse('2026-01-01T00:01:00Z');
+
+const sandbox: ObservedSandbox = {
+  id: 's',
+  attempt: 0,
+  isReady: true,
+  createdAtMs: 1,
+  podIPs: ['10.0.0.2'],
+  isHostNetwork: false,
+  runtimeHandler: '',
+};
+
+function makeContainer(changes: Partial<ObservedContainer> = {}): ObservedContainer {
+  return {
+    id: 'c0',
+    sandboxId: 's',
+    name: 'web',
+    attempt: 0,
+    state: 'running',
+    createdAtMs: 1,
+    startedAtMs: Date.parse('2026-01-01T00:00:30Z'),
+    finishedAtMs: undefined,
+    exitCode: 0,
+    reason: '',
+    message: '',
+    hash: '',
+    restartCount: 0,
+    image: 'docker.io/library/web:1',
+    imageRef: 'sha256:1',
+    logPath: '',
+    terminationGracePeriodSeconds: 30,
+    terminationMessagePolicy: 'File',
+    terminationMessageHostPath: undefined,
+    ...changes,
+  };
+}
+
+const ended = makeContainer({
+  state: 'exited',
+  exitCode: 3,
+  reason: 'Error',
+  finishedAtMs: Date.parse('2026-01-01T00:00:40Z'),
+});
+
+function makeInput(
+  containers: readonly ObservedContainer[],
+  changes: Partial<StatusInput> = {},
+): StatusInput {
+  const observed: ObservedPod = { podUID: 'u', namespace: 'n', name: 'p', sandboxes: [sandbox], containers };
+  return {
+    pod: makePod(),
+    observed,
+    sandbox,
+    waiting: new Map(),
+    terminationMessages: new Map(),
+    areVolumesReady: true,
+    isTerminal: false,
+    nodeIPs: ['192.168.0.1'],
+    runtimeName: 'containerd',
+    nowMs: NOW_MS,
+    ...changes,
+  };
+}
+
+function makePod(spec: Partial<Pod['spec']> = {}, status: PodStatus = {}): Pod {
+  return {
+    metadata: { name: 'p', namespace: 'n', uid: 'u', generation: 2 },
+    spec: { containers: [{ name: 'web', image: 'web:1' }], restartPolicy: 'Always', ...spec },
+    status,
+  };
+}
+
+function condition(status: PodStatus, type: string): string | undefined {
+  return status.conditions?.find(candidate => candidate.type === type)?.status;
+}
+
+t.test('a running pod is Running and Ready, with addresses of pod and host', async t => {
+  const status = buildPodStatus(makeInput([makeContainer()]));
+  t.equal(status.phase, 'Running');
+  t.equal(condition(status, 'Ready'), 'True');
+  t.equal(condition(status, 'PodReadyToStartContainers'), 'True');
+  t.match(status, {
+    podIP: '10.0.0.2',
+    podIPs: [{ ip: '10.0.0.2' }],
+    hostIP: '192.168.0.1',
+    qosClass: 'BestEffort',
+    startTime: '2026-01-01T00:01:00Z',
+    observedGeneration: 2,
+  });
+  t.match(status.containerStatuses?.[0], {
+    ready: true,
+    started: true,
+    containerID: 'containerd://c0',
+    imageID: 'sha256:1',
+    state: { running: { startedAt: '2026-01-01T00:00:30Z' } },
+  });
+});
+
+t.test('building on its own result changes nothing: the goal state writes nothing', async t => {
+  const input = makeInput([makeContainer()]);
+  const first = buildPodStatus(input);
+  const later = { ...input, pod: { ...input.pod, status: first }, nowMs: NOW_MS + 60_000 };
+  t.strictSame(buildPodStatus(later), first);
+});
+
+t.test('a pod of which nothing runs yet is Pending and says why its containers wait', async t => {
+  const status = buildPodStatus(makeInput([], { sandbox: undefined }));
+  t.equal(status.phase, 'Pending');
+  t.equal(condition(status, 'PodReadyToStartContainers'), 'False');
+  t.strictSame(status.containerStatuses?.[0]?.state, { waiting: { reason: 'ContainerCreating' } });
+  t.equal(condition(status, 'Initialized'), 'True');
+  t.match(
+    status.conditions?.find(({ type }) => type === 'Ready'),
+    { reason: 'ContainersNotReady', message: 'containers with unready status: [web]' },
+  );
+});
+
+t.test('a container in back-off waits; its end stands in lastState, and the pod stays Running', async t => {
+  const waiting = new Map([['web', { reason: 'CrashLoopBackOff', message: 'back-off 10s' }]]);
+  const status = buildPodStatus(makeInput([ended], { waiting }));
+  t.equal(status.phase, 'Running');
+  t.match(status.containerStatuses?.[0], {
+    state: { waiting: { reason: 'CrashLoopBackOff' } },
+    lastState: { terminated: { exitCode: 3, reason: 'Error', finishedAt: '2026-01-01T00:00:40Z' } },
+    ready: false,
+  });
+});
+
+t.test('a terminal phase is held back until nothing can run any more', async t => {
+  const pod = makePod({ restartPolicy: 'Never' }, { phase: 'Running' });
+  t.equal(buildPodStatus(makeInput([ended], { pod })).phase, 'Running');
+  const over = buildPodStatus(makeInput([ended], { pod, isTerminal: true }));
+  t.equal(over.phase, 'Failed');
+  t.match(
+    over.conditions?.find(({ type }) => type === 'Ready'),
+    { status: 'False', reason: 'PodFailed' },
+  );
+  const good = buildPodStatus(makeInput([{ ...ended, exitCode: 0 }], { pod, isTerminal: true }));
+  t.equal(good.phase, 'Succeeded');
+});
+
+t.test('a deleted pod that never started a container ends as Failed with a known end for each', async t => {
+  const status = buildPodStatus(makeInput([], { isTerminal: true, sandbox: undefined }));
+  t.equal(status.phase, 'Failed');
+  t.match(status.containerStatuses?.[0]?.state.terminated, {
+    exitCode: 137,
+    reason: 'ContainerStatusUnknown',
+  });
+});
+
+t.test('a terminal phase in the API never changes', async t => {
+  const pod = makePod({}, { phase: 'Succeeded' });
+  t.equal(buildPodStatus(makeInput([makeContainer()], { pod })).phase, 'Succeeded');
+});
+
+t.test('a restart of the agent finds a running pod in the state the API has: no flip', async t => {
+  const input = makeInput([makeContainer()]);
+  const known = buildPodStatus(input);
+  const fresh = { ...input, pod: { ...input.pod, status: known }, areVolumesReady: false };
+  t.strictSame(buildPodStatus(fresh), known);
+});
+
+t.test('a container that the runtime has lost counts as one restart', async t => {
+  const known = buildPodStatus(makeInput([makeContainer()]));
+  const status = buildPodStatus(makeInput([], { pod: makePod({}, known) }));
+  t.match(status.containerStatuses?.[0], {
+    restartCount: 1,
+    lastState: { terminated: { exitCode: 137, reason: 'ContainerStatusUnknown' } },
+  });
+});
+
+t.test('the termination message joins the message of the runtime', async t => {
+  const terminationMessages = new Map([['c0', 'bye']]);
+  const status = buildPodStatus(makeInput([{ ...ended, message: 'oom' }], { terminationMessages }));
+  t.equal(status.containerStatuses?.[0]?.state.terminated?.message, 'oom: bye');
+});
+
+t.test('conditions of others stay as they are, and readiness gates decide Ready', async t => {
+  const gate = { type: 'example.com/gate', status: 'False' as const };
+  const pod = makePod({ readinessGates: [{ conditionType: 'example.com/gate' }] }, { conditions: [gate] });
+  const status = buildPodStatus(makeInput([makeContainer()], { pod }));
+  t.strictSame(status.conditions?.[0], gate);
+  t.match(
+    status.conditions?.find(({ type }) => type === 'Ready'),
+    { status: 'False', reason: 'ReadinessGatesNotReady' },
+  );
+});
+
+t.test('reason and message set by others survive while the phase stays', async t => {
+  const pod = makePod({}, { phase: 'Running', reason: 'Why', message: 'because' });
+  t.match(buildPodStatus(makeInput([makeContainer()], { pod })), { reason: 'Why', message: 'because' });
+});
