@@ -3,6 +3,7 @@
 import type { Pod } from '../api/objects.ts';
 import { TaskGroup } from '../lib/task-group.ts';
 import { type DesiredPod, isTerminalPhase } from './desired-pod.ts';
+import { markSeen } from './seen-pod.ts';
 import { PodWorker, type WorkerDeps } from './worker.ts';
 
 export class PodWorkers {
@@ -33,8 +34,9 @@ export class PodWorkers {
     return [...this.#desired.values()].map(({ pod }) => pod);
   }
 
-  upsert(desired: DesiredPod): void {
-    const podUID = desired.pod.metadata.uid ?? '';
+  upsert(asked: DesiredPod): void {
+    const podUID = asked.pod.metadata.uid ?? '';
+    const desired = markSeen(asked, this.#desired.get(podUID), this.#deps.effects.clock.nowMs());
     this.#desired.set(podUID, desired);
     this.#deps.effects.volumes.updatePod(desired.pod);
     const worker = this.#workers.get(podUID);
