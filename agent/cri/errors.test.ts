@@ -56,6 +56,14 @@ t.test('toCriError() takes an object that is named for missing, also when the st
   }
 });
 
+t.test('toCriError() takes a start under way for a conflict', async t => {
+  const details = 'failed to set starting state for container "4f3a": container is already in starting state';
+  t.match(toCriError({ code: status.UNKNOWN, details }, context), {
+    name: 'ConflictError',
+    code: 'NotStartable',
+  });
+});
+
 t.test('toCriError() takes a reserved name for a conflict', async t => {
   const details = 'failed to reserve container name "x_p_d_u_0": name "x_p_d_u_0" is reserved for "2b22"';
   const error = toCriError({ code: status.UNKNOWN, details }, context);

@@ -28,6 +28,7 @@ export function toCriError(failure: GrpcFailure, context: CallContext): Error {
   const details = { code: codeName(failure.code), cause: failure };
   const message = failure.details;
   if (RESERVED_TEXT.test(message)) return new ConflictError(message, { ...details, code: 'NameReserved' });
+  if (STARTING_TEXT.test(message)) return new ConflictError(message, { ...details, code: 'NotStartable' });
   switch (failure.code) {
     case status.NOT_FOUND:
       return new NotFoundError(message, details);
@@ -60,6 +61,9 @@ export function toCriError(failure: GrpcFailure, context: CallContext): Error {
 // A sandbox or container of this name and attempt exists, or is being made or unmade: list again, then decide.
 // UNKNOWN in containerd 1.x; FAILED_PRECONDITION in 2.x.
 const RESERVED_TEXT = /^failed to reserve (?:sandbox|container) name .* is reserved for /;
+
+// The container is being started, perhaps for a caller that has died, or is created no more: look again, then decide.
+const STARTING_TEXT = /^failed to set starting state for container /;
 
 // containerd answers UNKNOWN for nearly everything it did not classify. Only an object that is named is taken for
 // missing: "executable file not found in $PATH" must stay a failure.

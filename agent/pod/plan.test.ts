@@ -106,6 +106,14 @@ const rows: readonly Row[] = [
     expect: ['startContainer web'],
   },
   {
+    name: 'removes a container whose start was broken off, also of a pod that never restarts',
+    change: {
+      desired: { pod: makePod({ restartPolicy: 'Never' }), source: 'api' },
+      observed: makeObserved([makeSandbox()], [makeContainer(web, { state: 'startAborted' })]),
+    },
+    expect: ['removeContainer web'],
+  },
+  {
     name: 'starts the second container once the first runs',
     change: { observed: makeObserved([makeSandbox()], [makeContainer(web)]) },
     expect: ['startContainer log'],

@@ -62,7 +62,7 @@ function buildContainer(item: Container, status: ContainerStatus | undefined): O
     sandboxId: item.podSandboxId,
     name: item.metadata?.name ?? '',
     attempt: item.metadata?.attempt ?? 0,
-    state: containerState(status?.state ?? item.state),
+    state: isStartAborted(status) ? 'startAborted' : containerState(status?.state ?? item.state),
     createdAtMs: nanosecondsToMs(item.createdAt),
     startedAtMs: timeOrNone(status?.startedAt),
     finishedAtMs: timeOrNone(status?.finishedAt),
@@ -87,6 +87,16 @@ function messageHostPath(
 ): string | undefined {
   if (!containerPath) return undefined;
   return status?.mounts.find(mount => mount.containerPath === containerPath)?.hostPath;
+}
+
+// containerd writes down a start that its caller's end has cancelled as if the container had run and failed. It has not,
+// so it is no restart, and for a pod that runs once it is not its end.
+function isStartAborted(status: ContainerStatus | undefined): boolean {
+  return (
+    status?.state === 'CONTAINER_EXITED' &&
+    status.reason === 'StartError' &&
+    /\bcontext canceled\b/.test(status.message)
+  );
 }
 
 function containerState(state: ContainerState): ObservedContainerState {

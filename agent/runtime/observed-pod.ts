@@ -1,7 +1,8 @@
 // What the runtime says about one pod. Built from CRI lists and statuses; nothing in here is remembered elsewhere,
 // so an agent that starts fresh sees the same.
 
-export type ObservedContainerState = 'created' | 'running' | 'exited' | 'unknown';
+/** `startAborted`: the runtime gave up the start because its caller had gone; no process of it has run. */
+export type ObservedContainerState = 'created' | 'running' | 'exited' | 'startAborted' | 'unknown';
 
 export interface ObservedContainer {
   readonly id: string;
@@ -71,6 +72,6 @@ export function readySandbox(observed: ObservedPod): ObservedSandbox | undefined
 export function isFullyStopped(observed: ObservedPod): boolean {
   return (
     observed.sandboxes.every(sandbox => !sandbox.isReady) &&
-    observed.containers.every(({ state }) => state === 'exited' || state === 'created')
+    observed.containers.every(({ state }) => state !== 'running' && state !== 'unknown')
   );
 }
