@@ -192,7 +192,9 @@ async function runNode(
   });
   tasks.run(async inner => {
     await settledOrAborted(observed, inner);
-    await runApiSource({ client, nodeName: config.node.name, workers, snapshots, logger }, { signal: inner });
+    const { rootDir } = config.pods;
+    const source = { client, nodeName: config.node.name, rootDir, workers, snapshots, logger };
+    await runApiSource(source, { signal: inner });
   });
   tasks.run(() => workers.join());
   try {

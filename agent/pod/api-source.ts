@@ -9,6 +9,7 @@ import { Backoff } from '../lib/backoff.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import type { RuntimeSnapshots } from '../runtime/snapshots.ts';
+import { listPodDirectories } from './leftover-pods.ts';
 import type { PodWorkers } from './workers.ts';
 
 const PODS_PATH = '/api/v1/pods';
@@ -17,6 +18,8 @@ const SECOND_LOOK_RETRY = { initialMs: 500, maxMs: 30_000, jitter: 0.3 } as cons
 export interface ApiSourceDeps {
   readonly client: ApiClient;
   readonly nodeName: string;
+  /** The kubelet's root directory. */
+  readonly rootDir: string;
   readonly workers: PodWorkers;
   readonly snapshots: RuntimeSnapshots;
   readonly logger: Logger;
@@ -49,21 +52,32 @@ async function removeUnlisted(
   listed: readonly Pod[],
   signal: AbortSignal,
 ): Promise<void> {
-  const missing = findMissing(deps, listed);
+  // Their volumes may hold data: not given up on the word of one list either.
+  const withDirectory = await listPodDirectories(deps.rootDir);
+  const missing = findMissing(deps, listed, withDirectory);
   if (missing.size === 0) return;
   const again = await lookAgain(deps, missing.size, signal);
   for (const pod of again ?? []) deps.workers.upsert({ pod, source: 'api' });
   if (!again) return;
-  const stillMissing = findMissing(deps, again);
-  for (const podUID of missing) if (stillMissing.has(podUID)) deps.workers.remove(podUID);
+  const stillMissing = findMissing(deps, again, withDirectory);
+  for (const podUID of missing) {
+    if (!stillMissing.has(podUID)) continue;
+    deps.workers.remove(podUID);
+    deps.workers.clearLeftover(podUID);
+  }
 }
 
-// What runs or was asked for, and does not stand in the list.
-function findMissing({ workers, snapshots }: ApiSourceDeps, listed: readonly Pod[]): Set<string> {
+// What runs, was asked for or has left something, and does not stand in the list.
+function findMissing(
+  { workers, snapshots }: ApiSourceDeps,
+  listed: readonly Pod[],
+  withDirectory: readonly string[],
+): Set<string> {
   const present = new Set(listed.map(({ metadata }) => metadata.uid));
   const known = [
     ...workers.desiredPods().map(({ metadata }) => metadata.uid ?? ''),
     ...[...snapshots.all()].map(({ podUID }) => podUID),
+    ...withDirectory,
   ];
   return new Set(known.filter(podUID => !present.has(podUID)));
 }

@@ -5,7 +5,7 @@ import { basename, dirname } from 'node:path';
 import type { ObservedContainer } from '../runtime/observed-pod.ts';
 import { podDirectory } from '../volume/pod-directories.ts';
 import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
-import { containerLogLink, podLogDirectory } from './naming.ts';
+import { containerLogLink } from './naming.ts';
 
 const LOG_LINK_DIRECTORY = '/var/log/containers';
 
@@ -33,12 +33,17 @@ export async function removePodRecords(
   const options = { signal: shutdown, podUID: observed.podUID };
   await Promise.all(observed.containers.map(container => removeLink(observed, container)));
   await Promise.all(observed.containers.map(({ id }) => runtime.removeContainer(id, options)));
-  await Promise.all(observed.sandboxes.map(({ id }) => runtime.removePodSandbox(id, options)));
-  if (observed.name !== '') {
-    const names = { namespace: observed.namespace, name: observed.name, uid: observed.podUID };
-    await rm(podLogDirectory(contexts.podLogsDir, names), { recursive: true, force: true });
-  }
+  await removePodLogs(contexts.podLogsDir, observed.podUID);
   await removePodDirectory(podDirectory(contexts.rootDir, observed.podUID));
+  // Last, as above: by these an agent that starts anew finds the pod again.
+  await Promise.all(observed.sandboxes.map(({ id }) => runtime.removePodSandbox(id, options)));
+}
+
+// By the UID at the end of its name: of a pod that was never made in the runtime nothing else is known.
+async function removePodLogs(podLogsDir: string, uid: string): Promise<void> {
+  const names = (await readdir(podLogsDir).catch(ignoreMissing)) ?? [];
+  const own = names.filter(name => name.endsWith(`_${uid}`));
+  await Promise.all(own.map(name => rm(`${podLogsDir}/${name}`, { recursive: true, force: true })));
 }
 
 async function removeLink(

@@ -55,6 +55,13 @@ export class PodWorkers {
     for (const { podUID } of this.#deps.snapshots.all()) this.#onRuntimeChange(podUID);
   }
 
+  /** A pod of which neither API nor runtime know, only directories: an agent before this one was killed over it. */
+  clearLeftover(podUID: string): void {
+    if (this.#workers.has(podUID) || this.#desired.has(podUID) || this.#deps.snapshots.get(podUID)) return;
+    this.#deps.effects.logger.info({ podUID }, 'directories of a pod that is gone, removing them');
+    this.#start(podUID, undefined);
+  }
+
   // A finished pod of which nothing is left here needs no worker, only the history it has in the API.
   #hasWork({ pod }: DesiredPod): boolean {
     const isOver = isTerminalPhase(pod.status?.phase) && pod.metadata.deletionTimestamp === undefined;
