@@ -4,6 +4,7 @@
 import type { Image } from '../../cri-proto/runtime.v1.ts';
 import type { Container } from '../api/objects.ts';
 import type { ImageService } from '../cri/image-service.ts';
+import { settledOrAborted } from '../lib/abort.ts';
 import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
@@ -25,10 +26,16 @@ interface FailedPull {
   readonly message: string;
 }
 
+interface SharedPull {
+  readonly done: Promise<string>;
+  readonly abort: AbortController;
+  waiters: number;
+}
+
 export class ImageManager {
   readonly #images: ImageService;
   readonly #clock: Clock;
-  readonly #pulls = new Map<string, Promise<string>>();
+  readonly #pulls = new Map<string, SharedPull>();
   readonly #failures = new Map<string, FailedPull>();
   readonly #places: Semaphore;
 
@@ -118,17 +125,32 @@ export class ImageManager {
     }
   }
 
-  // The caller who asks first pulls for all who ask meanwhile; each one's own signal only ends its own waiting.
+  // Who asks first pulls for all who ask meanwhile; the pull is broken off only when nobody waits for it any more.
   async #pullOnce(reference: string, signal: AbortSignal): Promise<number> {
     const startedAtMs = this.#clock.nowMs();
-    const running =
-      this.#pulls.get(reference) ??
-      this.#places
-        .run(() => this.#images.pullImage({ image: reference }, {}, { signal }), { signal, priority: 0 })
-        .finally(() => this.#pulls.delete(reference));
-    this.#pulls.set(reference, running);
-    await running;
+    const pull = this.#pulls.get(reference) ?? this.#startPull(reference);
+    pull.waiters += 1;
+    try {
+      await settledOrAborted(pull.done, signal);
+      signal.throwIfAborted();
+      await pull.done;
+    } finally {
+      pull.waiters -= 1;
+      if (pull.waiters === 0) pull.abort.abort();
+    }
     return this.#clock.nowMs() - startedAtMs;
+  }
+
+  #startPull(reference: string): SharedPull {
+    const abort = new AbortController();
+    const { signal } = abort;
+    const done = this.#places
+      .run(() => this.#images.pullImage({ image: reference }, {}, { signal }), { signal, priority: 0 })
+      .finally(() => this.#pulls.delete(reference));
+    done.catch(() => undefined); // the waiters see it; without any, nobody needs to
+    const pull: SharedPull = { done, abort, waiters: 0 };
+    this.#pulls.set(reference, pull);
+    return pull;
   }
 
   #notePullFailure(key: string, message: string): ImageOutcome {

@@ -20,6 +20,8 @@ export async function createSandbox(
   signals: ActionSignals,
 ): Promise<ActionOutcome> {
   const { events, runtime, contexts, sandboxPlaces, logger, clock } = effects;
+  const networkProblem = pod.spec.hostNetwork ? undefined : contexts.networkProblem();
+  if (networkProblem !== undefined) return failNetwork(pod, effects, networkProblem);
   const context = await contexts.read(pod);
   const outcome = buildSandboxConfig(pod, action.attempt, context);
   if (outcome.kind === 'refused') return failSandbox(pod, effects, outcome.message);
@@ -59,6 +61,15 @@ export async function createSandbox(
       return { kind: 'failed', step: 'sandbox', message: errorMessage(error) };
     return failSandbox(pod, effects, formatRpcError(error));
   }
+}
+
+// The kubelet comes back every second as well: the network of a node that starts is there in a moment.
+const NETWORK_RETRY_MS = 1000;
+
+function failNetwork(pod: Pod, { events }: PodEffects, problem: string): ActionOutcome {
+  const message = `network is not ready: ${problem}`;
+  events.pod(pod, 'Warning', 'NetworkNotReady', message);
+  return { kind: 'failed', step: 'sandbox', message, retryAfterMs: NETWORK_RETRY_MS };
 }
 
 function failSandbox(pod: Pod, { events }: PodEffects, message: string): ActionOutcome {

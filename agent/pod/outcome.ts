@@ -27,7 +27,13 @@ export type ActionOutcome =
       /** The step's own idea of when to come back (image back-off); else the start curve decides. */
       readonly retryAtMs?: number;
     }
-  | { readonly kind: 'failed'; readonly step: PodStep; readonly message: string };
+  | {
+      readonly kind: 'failed';
+      readonly step: PodStep;
+      readonly message: string;
+      /** A steady pause in place of the step's curve, for what is expected to pass by itself. */
+      readonly retryAfterMs?: number;
+    };
 
 const STEP_RETRY: Readonly<Record<PodStep, RetryCurve>> = {
   sandbox: { initialMs: 250, maxMs: 15_000 },
@@ -68,7 +74,7 @@ export function remember(
 ): PodMemory {
   switch (outcome.kind) {
     case 'failed':
-      return noteStepFailure(memory, outcome.step, outcome.message, nowMs, STEP_RETRY[outcome.step]);
+      return noteStepFailure(memory, outcome.step, outcome.message, nowMs, retryCurve(outcome));
     case 'volumesReady':
       return { ...clearStepFailure(memory, 'volumes'), volumes: outcome.volumes };
     case 'imageKnown':
@@ -86,6 +92,10 @@ export function remember(
     case 'done':
       return rememberDone(memory, action);
   }
+}
+
+function retryCurve({ step, retryAfterMs }: ActionOutcome & { kind: 'failed' }): RetryCurve {
+  return retryAfterMs === undefined ? STEP_RETRY[step] : { initialMs: retryAfterMs, maxMs: retryAfterMs };
 }
 
 function rememberDone(memory: PodMemory, action: PodAction): PodMemory {

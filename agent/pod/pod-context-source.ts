@@ -44,6 +44,10 @@ export class PodContextSource {
     return this.#now.nodeIPs();
   }
 
+  networkProblem(): string | undefined {
+    return this.#now.networkProblem();
+  }
+
   /** The pod's cgroup path by its QoS class; the class in its status wins, it never changes (core/v1). */
   cgroupParent(pod: Pod): string {
     return buildCgroupPath({
