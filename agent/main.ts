@@ -147,7 +147,12 @@ async function runNode(
             cgroupVersion: cgroups.version,
             memoryBytes: node.machine.resources.memoryBytes,
           },
-          { nodeIPs, allocatable, cgroupDriver: () => cgroupDriver.current },
+          {
+            nodeIPs,
+            allocatable,
+            cgroupDriver: () => cgroupDriver.current,
+            networkProblem: () => node.networkProblem(),
+          },
         ),
         events: new PodEvents(recorder),
         sandboxPlaces: new Semaphore(availableParallelism()),

@@ -13,6 +13,8 @@ export interface NodeNow {
   nodeIPs(): readonly string[];
   allocatable(): Allocatable;
   cgroupDriver(): CgroupDriver;
+  /** Why pods with a network of their own cannot start now. */
+  networkProblem(): string | undefined;
 }
 
 export interface ContextSettings {
