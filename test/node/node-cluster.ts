@@ -1,6 +1,7 @@
 // Two sandboxed nodes with the agent on them, and the looks that the tests of agent/node/ take.
-import { createSandbox, destroySandbox, type Sandbox } from '../../hack/sandbox/sandbox.ts';
+
 import type { Node } from '../../agent/api/objects.ts';
+import { createSandbox, destroySandbox, type Sandbox } from '../../hack/sandbox/sandbox.ts';
 import { waitUntil } from '../../hack/sandbox/wait.ts';
 
 const NAME = 'test-node';
