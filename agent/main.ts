@@ -78,17 +78,20 @@ async function runNode(
   const { signal } = tasks;
   const clock = systemClock;
 
-  // Edges
+  // Edges; what they hold open would keep a process that cannot go on
+  await using edges = new AsyncDisposableStack();
   const layout = await readCgroupLayout();
   if (!layout) throw new InvalidError('no cgroup file system is mounted', { code: 'NoCgroups' });
   const kubeconfigPath = config.api.kubeconfigPath ?? ''; // checkRunnable has seen to it
   const userAgent = `nodelet/${NODELET_VERSION} (linux/${process.arch === 'x64' ? 'amd64' : process.arch})`;
   const client = await ApiClient.connect({ kubeconfigPath, logger, userAgent, signal });
+  edges.defer(() => client.close());
   const connection = connectRuntime({
     runtimeEndpoint: config.runtime.endpoint,
     imageEndpoint: config.runtime.imageEndpoint,
     requestTimeoutMs: config.runtime.requestTimeoutMs,
   });
+  edges.defer(() => connection.close());
   const { runtime, images } = connection;
   const cgroupDriver = new RuntimeCgroupDriver({
     runtime,
@@ -202,12 +205,7 @@ async function runNode(
     await runApiSource(source, { signal: inner });
   });
   tasks.run(() => workers.join());
-  try {
-    await tasks.join();
-  } finally {
-    connection.close();
-    await client.close();
-  }
+  await tasks.join();
 }
 
 async function untilListed(snapshots: RuntimeSnapshots, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 // The node's own duties, wired together: registration, lease, status, network, cgroups. main.ts runs it.
+import { mkdir } from 'node:fs/promises';
 import type { ApiClient } from '../api/client.ts';
 import type { EventRecorder } from '../api/events.ts';
 import type { NodeStatus } from '../api/objects.ts';
@@ -87,6 +88,8 @@ export class NodeController {
     { signal }: { signal: AbortSignal },
   ): Promise<NodeController> {
     const { config } = settings;
+    // Ours and the kubelet's alike; on a new machine neither has run.
+    await mkdir(config.pods.rootDir, { recursive: true, mode: 0o750 });
     const facts = await readMachineFacts(config.pods.rootDir, { signal });
     const problems = findOverReservations(facts.resources, config.node);
     if (problems.length > 0) {

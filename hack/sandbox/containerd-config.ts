@@ -4,6 +4,8 @@ export interface ContainerdFacts {
   readonly majorVersion: number;
   /** Without CAP_SYS_RESOURCE nobody may lower an OOM score below its own. */
   readonly mayLowerOomScore: boolean;
+  /** Default: cgroupfs. */
+  readonly cgroupDriver?: 'cgroupfs' | 'systemd';
 }
 
 const CNI_BIN_DIRECTORY = '/usr/lib/cni'; // Debian's containernetworking-plugins
@@ -13,7 +15,7 @@ export function buildContainerdConfig(facts: ContainerdFacts): string {
   return facts.majorVersion >= 2 ? version3(facts) : version2(facts);
 }
 
-function version2({ mayLowerOomScore }: ContainerdFacts): string {
+function version2({ mayLowerOomScore, cgroupDriver }: ContainerdFacts): string {
   return `version = 2
 root = "/var/lib/containerd"
 state = "/run/containerd"
@@ -32,7 +34,7 @@ disabled_plugins = [${UNUSED_PLUGINS.map(plugin => `"${plugin}"`).join(', ')}]
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-        SystemdCgroup = false
+        SystemdCgroup = ${cgroupDriver === 'systemd'}
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "${CNI_BIN_DIRECTORY}"
     conf_dir = "/etc/cni/net.d"
@@ -42,7 +44,7 @@ disabled_plugins = [${UNUSED_PLUGINS.map(plugin => `"${plugin}"`).join(', ')}]
 `;
 }
 
-function version3({ mayLowerOomScore }: ContainerdFacts): string {
+function version3({ mayLowerOomScore, cgroupDriver }: ContainerdFacts): string {
   return `version = 3
 root = "/var/lib/containerd"
 state = "/run/containerd"
@@ -66,7 +68,7 @@ disabled_plugins = [${UNUSED_PLUGINS.map(plugin => `"${plugin}"`).join(', ')}]
     [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
       [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
-        SystemdCgroup = false
+        SystemdCgroup = ${cgroupDriver === 'systemd'}
   [plugins."io.containerd.cri.v1.runtime".cni]
     bin_dir = "${CNI_BIN_DIRECTORY}"
     conf_dir = "/etc/cni/net.d"

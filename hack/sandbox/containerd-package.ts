@@ -75,7 +75,8 @@ async function prepareApt(scratch: string, suite: DebianSuite, signal: AbortSign
   ].flatMap(([name, value]) => ['-o', `${name}=${value}`]);
 }
 
-async function findDebianMirror(signal: AbortSignal): Promise<string> {
+/** The mirror that the machine's own package sources name. */
+export async function findDebianMirror(signal: AbortSignal): Promise<string> {
   const format = '$(ORIGIN) $(RELEASE) $(REPO_URI)';
   const targets = await runOk('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'], {
     signal,
