@@ -143,8 +143,6 @@ function systemFiles({ busybox, applets }: Programs): TarEntry[] {
       content: 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n',
     },
     { kind: 'file', path: 'etc/group', content: 'root:x:0:\nnogroup:x:65534:\n' },
-    // Without it the static C library of busybox asks DNS even for numeric addresses, and dies of it.
-    { kind: 'file', path: 'etc/nsswitch.conf', content: 'hosts: files dns\n' },
     program('bin/busybox', busybox),
     ...applets
       .filter(applet => applet !== 'busybox')
