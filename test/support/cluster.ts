@@ -75,8 +75,9 @@ export class TestCluster {
 
   async close(): Promise<void> {
     try {
-      await this.deleteAllPods();
+      // First, for no controller makes a pod in a namespace that is going.
       await this.api.delete(`/api/v1/namespaces/${this.namespace}`, undefined, { signal });
+      await this.#deleteAllPods();
     } finally {
       for (const view of this.#views.values()) view.close();
       await this.api.close();
@@ -200,16 +201,26 @@ export class TestCluster {
     await this.api.delete(podPath(this.namespace, name), body, { signal });
   }
 
-  async deleteAllPods(): Promise<void> {
-    for (const { metadata } of await this.listPods()) {
-      await this.deletePod(metadata.name, 1).catch((error: unknown) => {
-        if (!(error instanceof NotFoundError)) throw error;
-      });
-    }
+  async #deleteAllPods(): Promise<void> {
     await waitFor(
       `the pods of ${this.namespace} to be gone`,
-      async () => (await this.listPods()).length === 0,
+      async () => {
+        const pods = await this.listPods();
+        for (const { metadata } of pods) {
+          if ((metadata.deletionGracePeriodSeconds ?? 30) > 1) await this.#deleteIfThere(metadata.name);
+        }
+        return pods.length === 0;
+      },
+      { deadlineMs: 60_000, pollMs: 100 },
     );
+  }
+
+  async #deleteIfThere(name: string): Promise<void> {
+    try {
+      await this.deletePod(name, 1);
+    } catch (error) {
+      if (!(error instanceof NotFoundError)) throw error;
+    }
   }
 
   // ---- Events

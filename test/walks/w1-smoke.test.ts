@@ -120,7 +120,7 @@ t.test('pods answer by their addresses: from either node, from a pod, and a node
     const client = await cluster.createPod(`client-${from}`, { nodeName: from, containers: [obedient()] });
     await cluster.untilRunning(`client-${from}`);
     for (const pod of pods) {
-      const answer = await node.exec(uidOf(client), 'main', 'wget', '-q', '-O-', '-T', '5', url(pod));
+      const answer = await node.exec(uidOf(client), 'main', 'timeout', '5', 'wget', '-qO-', url(pod));
       t.match(answer, new RegExp(pod.metadata.name), `pod on ${from} to ${pod.spec.nodeName}`);
     }
     for (const to of NODES) {
