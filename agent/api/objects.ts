@@ -111,6 +111,56 @@ export interface PodSecurityContext {
   readonly sysctls?: readonly { readonly name: string; readonly value: string }[];
 }
 
+export type IntOrString = number | string;
+
+export interface HTTPGetAction {
+  readonly path?: string;
+  readonly port: IntOrString;
+  /** Empty: the pod's address. */
+  readonly host?: string;
+  /** `HTTP` or `HTTPS`. */
+  readonly scheme?: string;
+  readonly httpHeaders?: readonly { readonly name: string; readonly value?: string }[];
+}
+
+export interface TCPSocketAction {
+  readonly port: IntOrString;
+  readonly host?: string;
+}
+
+export interface ExecAction {
+  readonly command?: readonly string[];
+}
+
+/** One of the handlers is set. */
+export interface Probe {
+  readonly exec?: ExecAction;
+  readonly httpGet?: HTTPGetAction;
+  readonly tcpSocket?: TCPSocketAction;
+  readonly grpc?: { readonly port: number; readonly service?: string | null };
+  readonly initialDelaySeconds?: number;
+  readonly timeoutSeconds?: number;
+  readonly periodSeconds?: number;
+  readonly successThreshold?: number;
+  readonly failureThreshold?: number;
+  readonly terminationGracePeriodSeconds?: number;
+}
+
+/** One of the handlers is set; `tcpSocket` is accepted by the API and does nothing but fail. */
+export interface LifecycleHandler {
+  readonly exec?: ExecAction;
+  readonly httpGet?: HTTPGetAction;
+  readonly tcpSocket?: TCPSocketAction;
+  readonly sleep?: { readonly seconds: number };
+}
+
+export interface Lifecycle {
+  readonly postStart?: LifecycleHandler;
+  readonly preStop?: LifecycleHandler;
+  /** E.g. `SIGUSR1`; absent: the image's. */
+  readonly stopSignal?: string;
+}
+
 export interface Container {
   readonly name: string;
   readonly image: string;
@@ -125,6 +175,10 @@ export interface Container {
   readonly volumeDevices?: readonly { readonly name: string; readonly devicePath: string }[];
   readonly imagePullPolicy?: string;
   readonly restartPolicy?: string;
+  readonly livenessProbe?: Probe;
+  readonly readinessProbe?: Probe;
+  readonly startupProbe?: Probe;
+  readonly lifecycle?: Lifecycle;
   readonly securityContext?: SecurityContext;
   readonly stdin?: boolean;
   readonly stdinOnce?: boolean;
