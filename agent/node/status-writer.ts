@@ -9,7 +9,7 @@ import type { Logger } from '../lib/logger.ts';
 import { Wakeup } from '../lib/wakeup.ts';
 import type { NodeWatch } from './node-watch.ts';
 import { OutageLog } from './outage-log.ts';
-import { planStatusPatch } from './plan-status-patch.ts';
+import { planStatusPatch, type StatusPatch } from './plan-status-patch.ts';
 
 export interface StatusWriterDeps {
   readonly api: ApiClient;
@@ -36,6 +36,8 @@ export class StatusWriter {
   readonly #backoff = new Backoff({ initialMs: 200, maxMs: 10_000, jitter: 0.5 });
   // The first pass always reports: what an earlier run or another agent wrote may be old.
   #reportAtMs = 0;
+  /** What the API server did not keep of our last write, as text. */
+  #rest: string | undefined;
 
   constructor(deps: StatusWriterDeps) {
     this.#deps = deps;
@@ -70,7 +72,7 @@ export class StatusWriter {
     const status = buildStatus(present);
     const isReportDue = nowMs >= this.#reportAtMs;
     const patch = planStatusPatch(present, status, { isReportDue });
-    if (!patch) return this.#reportAtMs - nowMs;
+    if (!patch || (!isReportDue && this.#isVain(patch))) return this.#reportAtMs - nowMs;
     try {
       const written = await this.#deps.api.patch<Node>(nodeStatusPath(this.#deps.nodeName), patch, {
         signal,
@@ -78,6 +80,7 @@ export class StatusWriter {
         type: 'strategic',
       });
       node.update(written);
+      this.#noteRest(written, status);
       onWritten(present, status);
       if (isReportDue && this.#reportAtMs > 0) onReportDue();
       this.#outage.succeeded();
@@ -90,6 +93,20 @@ export class StatusWriter {
       if (error instanceof NotFoundError) await this.#lookAgain(signal);
       return this.#backoff.nextMs();
     }
+  }
+
+  // What still differs right after a write is something that the server does not keep. Asking again would never end.
+  #noteRest(written: Node, status: NodeStatus): void {
+    const rest = planStatusPatch(written, status, { isReportDue: false });
+    const text = rest ? fixedPart(rest) : undefined;
+    if (text !== undefined && text !== this.#rest) {
+      this.#deps.logger.warn({ rest: text }, 'the API server does not keep a part of the node status');
+    }
+    this.#rest = text;
+  }
+
+  #isVain(patch: StatusPatch): boolean {
+    return this.#rest !== undefined && fixedPart(patch) === this.#rest;
   }
 
   // Half to one and a half periods, so that the nodes of a cluster do not report together.
@@ -106,4 +123,9 @@ export class StatusWriter {
       // Still gone, or the API server is: the failure that brought us here is logged, and we come again.
     }
   }
+}
+
+// A patch without the times that move by themselves.
+function fixedPart({ status }: StatusPatch): string {
+  return JSON.stringify(status, (key, value: unknown) => (key === 'lastHeartbeatTime' ? undefined : value));
 }
