@@ -74,6 +74,10 @@ async function runNode(
   notifier: ServiceNotifier,
   parent: AbortSignal,
 ): Promise<void> {
+  if (process.getuid?.() !== 0) {
+    const text = `nodelet has to run as root, not as user ${process.getuid?.()}: it makes cgroups, mounts and networks`;
+    throw new InvalidError(text, { code: 'NotRoot' });
+  }
   const tasks = new TaskGroup({ signal: parent });
   const { signal } = tasks;
   const clock = systemClock;
@@ -115,10 +119,7 @@ async function runNode(
     { config, kubeletVersion: buildKubeletVersion(NODELET_VERSION) },
     {
       ...HEALTHY,
-      describePod: podUID => {
-        const pod = snapshots.get(podUID);
-        return pod && `${pod.namespace}/${pod.name}`;
-      },
+      describePod: podUID => workers.describe(podUID),
     },
     { signal },
   );

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import type { Pod } from '../api/objects.ts';
 import type { CgroupLimits } from '../host/cgroup-limits.ts';
 import { ConflictError, errorMessage } from '../lib/errors.ts';
+import { sleep } from '../lib/sleep.ts';
 import { CPU_PERIOD_US, cpuQuotaUs, cpuShares } from '../resources/linux-resources.ts';
 import { buildPodResources, buildQosClass } from '../resources/pod-resources.ts';
 import { podDirectory } from '../volume/pod-directories.ts';
@@ -11,6 +12,9 @@ import type { ActionOutcome } from './outcome.ts';
 import type { PodAction } from './pod-plan.ts';
 import { formatRpcError } from './rpc-error.ts';
 import { buildSandboxConfig } from './sandbox-config.ts';
+
+// Places keep a burst in order. A call that takes this long is no burst: it must not keep other pods waiting.
+const PLACE_HELD_MS = 2000;
 
 /** Directories, cgroup, sandbox: in this order, each of them idempotent. */
 export async function createSandbox(
@@ -51,8 +55,14 @@ export async function createSandbox(
       const durationMs = clock.nowMs() - startedAtMs;
       logger.info({ sandboxId, attempt: action.attempt, durationMs }, 'sandbox created');
     };
+    let running: Promise<void> | undefined;
+    const runInPlace = async (): Promise<void> => {
+      running = run();
+      await settledWithin(running, PLACE_HELD_MS);
+    };
     const priority = -(pod.spec.priority ?? 0); // critical pods first
-    await sandboxPlaces.run(run, { signal: signals.interrupt, priority });
+    await sandboxPlaces.run(runInPlace, { signal: signals.interrupt, priority });
+    await running;
     return { kind: 'done' };
   } catch (error) {
     if (signals.interrupt.aborted) throw error;
@@ -70,6 +80,15 @@ function failNetwork(pod: Pod, { events }: PodEffects, problem: string): ActionO
   const message = `network is not ready: ${problem}`;
   events.pod(pod, 'Warning', 'NetworkNotReady', message);
   return { kind: 'failed', step: 'sandbox', message, retryAfterMs: NETWORK_RETRY_MS };
+}
+
+async function settledWithin(promise: Promise<void>, timeMs: number): Promise<void> {
+  const over = new AbortController();
+  const settled = promise.then(
+    () => over.abort(),
+    () => over.abort(), // its owner looks at the outcome
+  );
+  await Promise.race([settled, sleep(timeMs, { signal: over.signal })]);
 }
 
 function failSandbox(pod: Pod, { events }: PodEffects, message: string): ActionOutcome {

@@ -22,6 +22,8 @@ const IDLE_RECHECK_MS = 60_000;
 // Actions that report success without changing what the next plan sees must not spin.
 const STANDSTILL = { initialMs: 50, maxMs: 10_000, jitter: 0.2 } as const;
 
+const UNREAD_RETRY_MS = 5000;
+
 export interface WorkerDeps {
   readonly effects: PodEffects;
   readonly snapshots: RuntimeSnapshots;
@@ -83,11 +85,25 @@ export class PodWorker {
   /** Returns when nothing of the pod is left and nobody asks for it, or when the agent stops. */
   async run(shutdown: AbortSignal): Promise<void> {
     while (!shutdown.aborted) {
+      if (this.#deps.snapshots.isUnread(this.podUID)) {
+        await this.#readAgain(shutdown);
+        continue;
+      }
       const plan = await this.#decide();
       if (this.#memory.isRemoved) return;
       const delayMs = this.#delayMs(plan);
       if (delayMs > 0) await this.#wakeup.wait(delayMs, { signal: shutdown });
       else await this.#act(plan.actions, shutdown);
+    }
+  }
+
+  async #readAgain(shutdown: AbortSignal): Promise<void> {
+    try {
+      await this.#deps.snapshots.refreshPod(this.podUID, { signal: shutdown });
+    } catch (error) {
+      if (shutdown.aborted) return;
+      this.#effects.logger.warn({ err: error }, 'pod cannot be read from the runtime; it is left as it is');
+      await this.#wakeup.wait(UNREAD_RETRY_MS, { signal: shutdown });
     }
   }
 

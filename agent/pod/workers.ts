@@ -30,6 +30,13 @@ export class PodWorkers {
     return this.#workers.get(podUID);
   }
 
+  /** `namespace/name`, also of a pod that the runtime alone knows, or not yet. */
+  describe(podUID: string): string | undefined {
+    const { namespace, name } =
+      this.#desired.get(podUID)?.pod.metadata ?? this.#deps.snapshots.get(podUID) ?? {};
+    return name && `${namespace ?? 'default'}/${name}`;
+  }
+
   desiredPods(): readonly Pod[] {
     return [...this.#desired.values()].map(({ pod }) => pod);
   }

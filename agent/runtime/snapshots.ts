@@ -6,9 +6,13 @@ import { Counter } from 'prom-client';
 import type { Container, PodSandbox } from '../../cri-proto/runtime.v1.ts';
 import type { RuntimeService } from '../cri/runtime-service.ts';
 import { metricsRegistry } from '../lib/metrics.ts';
+import { sleep } from '../lib/sleep.ts';
 import { buildObservedPod } from './build-observed.ts';
 import type { ObservedPod } from './observed-pod.ts';
 import { StatusCache } from './status-cache.ts';
+
+// A status takes a millisecond; on a crowded node with a hundred pods some seconds.
+const READ_PATIENCE_MS = 5000;
 
 const POD_UID_LABEL = 'io.kubernetes.pod.uid';
 
@@ -26,6 +30,8 @@ export class RuntimeSnapshots {
   /** Container or sandbox ID to pod UID, so that an event finds its pod. */
   readonly #owners = new Map<string, string>();
   readonly #appliedLooks = new Map<string, number>();
+  /** Pods that the first list showed and that have not been read since. */
+  readonly #unread = new Set<string>();
   readonly #listeners: ((podUID: string) => void)[] = [];
   #looks = 0;
   #hasListed = false;
@@ -39,6 +45,11 @@ export class RuntimeSnapshots {
   /** True once a complete list was read: before that an absent pod means nothing. */
   get hasListed(): boolean {
     return this.#hasListed;
+  }
+
+  /** True while the runtime has told that the pod is there and not how it is: nothing may be decided about it. */
+  isUnread(podUID: string): boolean {
+    return this.#unread.has(podUID);
   }
 
   get(podUID: string): ObservedPod | undefined {
@@ -80,13 +91,14 @@ export class RuntimeSnapshots {
     const containersByPod = Map.groupBy(containers, ({ labels }) => labels[POD_UID_LABEL] ?? '');
     const uids = new Set([...sandboxesByPod.keys(), ...containersByPod.keys(), ...this.#pods.keys()]);
     uids.delete(''); // not a pod's: somebody uses the namespace by hand
-    await Promise.all(
-      [...uids].map(async uid => {
-        const items = [sandboxesByPod.get(uid) ?? [], containersByPod.get(uid) ?? []] as const;
-        const hasChanged = await this.#apply(uid, ...items, look, signal);
-        if (hasChanged && this.#hasListed) this.#countCorrection(uid);
-      }),
-    );
+    for (const uid of this.#unread) if (!uids.has(uid)) this.#unread.delete(uid);
+    const reads = [...uids].map(async uid => {
+      if (!this.#pods.has(uid)) this.#unread.add(uid);
+      const items = [sandboxesByPod.get(uid) ?? [], containersByPod.get(uid) ?? []] as const;
+      const hasChanged = await this.#apply(uid, ...items, look, signal);
+      if (hasChanged && this.#hasListed) this.#countCorrection(uid);
+    });
+    await allWithin(reads, READ_PATIENCE_MS, signal);
     this.#statuses.retainOnly(new Set([...sandboxes, ...containers].map(({ id }) => id)));
     this.#hasListed = true;
   }
@@ -123,6 +135,7 @@ export class RuntimeSnapshots {
     // A look that began earlier must not overwrite what a later one saw.
     if (look < (this.#appliedLooks.get(podUID) ?? 0)) return false;
     this.#appliedLooks.set(podUID, look);
+    this.#unread.delete(podUID);
     const known = containers.filter(({ status }) => status !== undefined);
     return this.#store(podUID, buildObservedPod(podUID, sandboxes, known));
   }
@@ -140,6 +153,23 @@ export class RuntimeSnapshots {
     for (const listener of this.#listeners) listener(podUID);
     return true;
   }
+}
+
+// One pod whose status does not come must not keep the others from being seen. None that comes is an outage.
+async function allWithin(
+  reads: readonly Promise<void>[],
+  timeMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const over = new AbortController();
+  const outcomes = Promise.allSettled(reads).then(settled => {
+    over.abort();
+    return settled;
+  });
+  const late = sleep(timeMs, { signal: AbortSignal.any([signal, over.signal]) }).then(() => undefined);
+  const settled = await Promise.race([outcomes, late]);
+  const failures = settled?.filter(outcome => outcome.status === 'rejected') ?? [];
+  if (failures.length > 0 && failures.length === settled?.length) throw failures[0]?.reason;
 }
 
 function idsOf(pod: ObservedPod | undefined): readonly string[] {
