@@ -2,6 +2,7 @@
 
 import t from 'tap';
 import { isCall } from '../support/cri-proxy.ts';
+import type { FaultPoint } from '../support/fault-points.ts';
 import { FaultCluster, isRunning, pause, readyOf, restartCounts } from './fault-cluster.ts';
 
 t.setTimeout(240_000);
@@ -19,7 +20,8 @@ const STANDSTILL_MS = 20_000;
 
 await t.test('hung calls stall their own pods, and the node names them', async t => {
   await cluster.startReadyAgent();
-  const hung = [];
+  const hung: FaultPoint<unknown>[] = [];
+  t.teardown(() => hung.forEach(point => point.release()));
   for (let i = 0; i < HUNG_PODS; i += 1) {
     const point = cluster.cri.faults.before(isCall('RunPodSandbox'));
     await cluster.createPod(`hung-${i}`);
