@@ -9,6 +9,7 @@ import { CHECKOUT, STATE_ROOT } from './sandbox/paths.ts';
 import { lastLines, run } from './sandbox/run.ts';
 import { createSandbox, destroySandbox } from './sandbox/sandbox.ts';
 import { startAgents } from './sandbox/start-agents.ts';
+import { removeLeftovers } from './test-run/leftovers.ts';
 import { type FileOutcome, runTestFile } from './test-run/run-file.ts';
 
 const LOG_DIRECTORY = '/var/log/nodelet-test';
@@ -57,6 +58,7 @@ async function testAll(
   const files = selectFiles(words);
   await rm(LOG_DIRECTORY, { recursive: true, force: true });
   await mkdir(LOG_DIRECTORY, { recursive: true });
+  await removeLeftovers(log);
   if (!integrationOnly && words.length === 0 && !(await check(signal))) return;
   const needsSandbox = files.some(file => startsWithAny(file, ON_SANDBOX));
   // At most 12 characters, and one that no other run of this command has.
@@ -72,6 +74,7 @@ async function testAll(
       if (failures.length > 0) await keepLogs(sandboxName);
       await destroySandbox(sandboxName, { signal: new AbortController().signal, log });
     }
+    if (signal.aborted) await removeLeftovers(log);
   }
 }
 

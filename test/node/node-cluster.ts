@@ -4,7 +4,7 @@ import type { Node } from '../../agent/api/objects.ts';
 import { createSandbox, destroySandbox, type Sandbox } from '../../hack/sandbox/sandbox.ts';
 import { waitUntil } from '../../hack/sandbox/wait.ts';
 
-const NAME = 'test-node';
+const NAME = `node-${process.pid}`;
 const WAIT_MS = 30_000;
 
 export interface ReadyCondition {
@@ -23,7 +23,6 @@ export class NodeCluster {
 
   static async start(signal: AbortSignal): Promise<NodeCluster> {
     const progress = { signal, log: () => {} };
-    await destroySandbox(NAME, progress); // of a run that was killed
     const cluster = new NodeCluster(await createSandbox({ name: NAME, nodeCount: 2 }, progress), signal);
     for (const { agent } of cluster.sandbox.nodes) await agent.ensureStarted({ signal });
     await cluster.eventually('both nodes are Ready', async () => {

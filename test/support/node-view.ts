@@ -78,7 +78,8 @@ export class NodeView {
   async exec(podUID: string, containerName: string, ...command: string[]): Promise<string> {
     const { id } = await this.container(podUID, containerName);
     const { stdout, stderr, exitCode } = await this.runtime.execSync(id, command, 10, { signal });
-    if (exitCode !== 0) throw new Error(`${command.join(' ')}: exit code ${exitCode}: ${stdout}${stderr}`);
+    if (exitCode !== 0)
+      throw new Error(`${command.join(' ')}: exit code ${exitCode}: ${String(stdout)}${String(stderr)}`);
     return stdout.toString();
   }
 

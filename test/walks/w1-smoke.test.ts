@@ -50,7 +50,7 @@ t.test('a deployment is spread over the nodes, addresses are of their podCIDR', 
   await cluster.kubectl('scale', 'deployment', 'nginx', '--replicas=2');
   await cluster.kubectl('rollout', 'status', 'deployment/nginx', '--timeout=60s');
   const pods = await cluster.listPods('app=nginx');
-  t.same(pods.map(({ spec }) => spec.nodeName).toSorted(), NODES);
+  t.same(pods.map(({ spec }) => spec.nodeName ?? '').toSorted(), NODES);
   for (const name of NODES) {
     const { spec } = await cluster.getNode(name);
     const { podIP = '' } = podOn(pods, name).status ?? {};
