@@ -165,3 +165,11 @@ t.test('isRebooted() compares boot identities', async t => {
   t.notOk(isRebooted(base, 'b'));
   t.ok(isRebooted(base, 'x'));
 });
+
+t.test('buildImages() leaves out images without a name: the API would not keep them as written', async t => {
+  const images = [
+    { repoDigests: [], repoTags: [], sizeBytes: 9 },
+    { repoDigests: ['web@sha256:1'], repoTags: ['web:1'], sizeBytes: 5 },
+  ];
+  t.strictSame(buildImages(images, 50), [{ names: ['web@sha256:1', 'web:1'], sizeBytes: 5 }]);
+});

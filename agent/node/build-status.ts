@@ -73,17 +73,22 @@ export function buildStatus(present: NodeStatus | undefined, inputs: StatusInput
   };
 }
 
-/** Largest first; repository digests before tags, at most five names each. */
+/**
+ * Largest first; repository digests before tags, at most five names each. Images without a name (left behind when a tag
+ * moved on) say nothing to a scheduler, and the API would hand their empty list back as null.
+ */
 export function buildImages(
   images: readonly NodeImage[],
   maxImages: number,
 ): NonNullable<NodeStatus['images']> {
-  const bySize = images.toSorted((a, b) => b.sizeBytes - a.sizeBytes);
-  return (maxImages < 0 ? bySize : bySize.slice(0, maxImages)).map(({ repoDigests, repoTags, sizeBytes }) => {
-    const names = [...repoDigests, ...repoTags].slice(0, MAX_NAMES_PER_IMAGE);
-    // As the API prints them: an empty list or a zero is left out.
-    return { ...(names.length > 0 && { names }), ...(sizeBytes > 0 && { sizeBytes }) };
-  });
+  const named = images
+    .map(({ repoDigests, repoTags, sizeBytes }) => ({ names: [...repoDigests, ...repoTags], sizeBytes }))
+    .filter(({ names }) => names.length > 0)
+    .toSorted((a, b) => b.sizeBytes - a.sizeBytes);
+  return (maxImages < 0 ? named : named.slice(0, maxImages)).map(({ names, sizeBytes }) => ({
+    names: names.slice(0, MAX_NAMES_PER_IMAGE),
+    ...(sizeBytes > 0 && { sizeBytes }),
+  }));
 }
 
 /** True when the host booted since the Node was last written. */

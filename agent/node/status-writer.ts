@@ -100,7 +100,10 @@ export class StatusWriter {
     const rest = planStatusPatch(written, status, { isReportDue: false });
     const text = rest ? fixedPart(rest) : undefined;
     if (text !== undefined && text !== this.#rest) {
-      this.#deps.logger.warn({ rest: text }, 'the API server does not keep a part of the node status');
+      this.#deps.logger.warn(
+        { fields: Object.keys(rest?.status ?? {}) },
+        'the API server does not keep a part of the node status',
+      );
     }
     this.#rest = text;
   }
