@@ -36,8 +36,8 @@ export interface SandboxOptions {
   readonly name: string;
   /** Left out: as many as there are, at least one. */
   readonly nodeCount?: number;
-  /** Directory with another containerd than the machine's own, for all nodes. */
-  readonly containerdDirectory?: string;
+  /** Directories with another containerd than the machine's own, one per node. */
+  readonly containerdDirectories?: readonly string[];
 }
 
 interface SandboxState {
@@ -216,7 +216,7 @@ async function planState(options: SandboxOptions, before: SandboxState | undefin
   const nodeCount = options.nodeCount ?? Math.max(1, before?.nodes.length ?? 0);
   const nodes = Array.from({ length: nodeCount }, (_, index): NodeSpec => {
     const known = before?.nodes[index];
-    const containerdDirectory = options.containerdDirectory ?? known?.containerdDirectory;
+    const containerdDirectory = options.containerdDirectories?.[index] ?? known?.containerdDirectory;
     return {
       name: `node-${index + 1}`,
       address: nodeAddress(sandboxSubnet(subnetIndex), index + 1),

@@ -62,7 +62,10 @@ export async function startIsolatedContainerd(): Promise<IsolatedContainerd> {
       await ctr('images', 'import', archivePath);
     },
     signalDaemon: async signal => {
-      process.kill(await findDaemon(child), signal);
+      const pid = await findDaemon(child);
+      process.kill(pid, signal);
+      // The signal reaches the threads one by one, and those that still run may answer a call.
+      if (signal === 'SIGSTOP') await untilStopped(pid);
     },
     stop: async () => {
       const exited = once(child, 'exit');
@@ -142,6 +145,16 @@ async function findDaemon(child: ChildProcess): Promise<number> {
     pid = next[0];
   }
   return pid;
+}
+
+async function untilStopped(pid: number): Promise<void> {
+  const isStopped = async (thread: string): Promise<boolean> =>
+    / T \d+ /.test(await readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8'));
+  for (;;) {
+    const states = await Promise.all((await readdir(`/proc/${pid}/task`)).map(isStopped));
+    if (!states.includes(false)) return;
+    await delay(5);
+  }
 }
 
 async function childrenOf(pid: number): Promise<readonly number[]> {

@@ -9,7 +9,7 @@ import { Machine } from './machine.ts';
 
 t.setTimeout(180_000);
 
-const SANDBOX = 'test-systemd';
+const SANDBOX = `sysd-${process.pid}`;
 const WATCHDOG_MS = 2000;
 const OBEDIENT = 'trap "exit 0" TERM; while :; do sleep 1 & wait $!; done';
 
