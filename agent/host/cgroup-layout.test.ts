@@ -35,6 +35,12 @@ t.test('buildCgroupLayout() prefers the usual place and sees only the topmost mo
   });
 });
 
+t.test('buildCgroupLayout() does not see what a later mount above covers', async t => {
+  const sys = '95 23 0:40 / /sys ro - sysfs sysfs rw\n';
+  t.equal(layoutOf(V1 + sys), undefined);
+  t.equal(layoutOf(V1 + sys + V2)?.mode, 'v2');
+});
+
 t.test('cgroup paths count from the root of the mount', async t => {
   const whole = { directory: '/sys/fs/cgroup/memory', root: '/' };
   const part = { directory: '/sys/fs/cgroup/memory', root: '/sandbox' };

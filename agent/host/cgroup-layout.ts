@@ -46,9 +46,18 @@ export function buildCgroupLayout(mounts: readonly MountInfo[]): CgroupLayout | 
   return unified ? { mode: 'v2', controllers: new Map(), unified } : undefined;
 }
 
-// A mount is hidden by a later one on the same directory.
+// A mount is hidden by a later one on its own directory or on one above, as by a sandbox's own /sys.
 function visibleMounts(mounts: readonly MountInfo[]): Iterable<MountInfo> {
-  return new Map(mounts.map(mount => [mount.target, mount])).values();
+  const visible = new Map<string, MountInfo>();
+  for (const mount of mounts) {
+    for (const target of visible.keys()) if (isAtOrBelow(target, mount.target)) visible.delete(target);
+    visible.set(mount.target, mount);
+  }
+  return visible.values();
+}
+
+function isAtOrBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory === '/' ? '/' : `${directory}/`);
 }
 
 // A hierarchy may be mounted twice (a chroot, a sandbox): the usual place counts.
