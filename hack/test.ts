@@ -1,18 +1,21 @@
 // Runs every test and ends with a line that is counted from their results.
 import { globSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { errorMessage } from '../agent/lib/errors.ts';
 import { timedLog } from './sandbox/command.ts';
 import { CHECKOUT, STATE_ROOT } from './sandbox/paths.ts';
+import { identifyProcess } from './sandbox/process.ts';
 import { lastLines, run } from './sandbox/run.ts';
 import { createSandbox, destroySandbox } from './sandbox/sandbox.ts';
 import { startAgents } from './sandbox/start-agents.ts';
+import { failedBlocks } from './test-run/failed-blocks.ts';
 import { removeLeftovers } from './test-run/leftovers.ts';
 import { type FileOutcome, runTestFile } from './test-run/run-file.ts';
 
-const LOG_DIRECTORY = '/var/log/nodelet-test';
+const LOG_ROOT = '/var/log/nodelet-test';
+const LOG_DIRECTORY = join(LOG_ROOT, String(process.pid));
 const QUOTED_LINES = 40;
 const PARALLEL_FILES = 2;
 const SHARED_NODES = 2;
@@ -56,7 +59,7 @@ async function testAll(
   signal: AbortSignal,
 ): Promise<void> {
   const files = selectFiles(words);
-  await rm(LOG_DIRECTORY, { recursive: true, force: true });
+  await removeOldLogs();
   await mkdir(LOG_DIRECTORY, { recursive: true });
   await removeLeftovers(log);
   if (!integrationOnly && words.length === 0 && !(await check(signal))) return;
@@ -131,12 +134,18 @@ function record(outcome: FileOutcome, progress: string): void {
   console.error(explainFailure(outcome.output));
 }
 
-/** Each failed point with what follows it; the end of the output where there is none. */
 function explainFailure(output: string): string {
-  const lines = output.split('\n');
-  const first = lines.findIndex(line => /^ *not ok\b/.test(line));
-  const from = first < 0 ? Math.max(0, lines.length - QUOTED_LINES) : first;
-  return first < 0 ? lastLines(output, QUOTED_LINES) : lines.slice(from, from + QUOTED_LINES).join('\n');
+  const blocks = failedBlocks(output).trimEnd().split('\n').slice(0, QUOTED_LINES).join('\n');
+  return blocks === '' ? lastLines(output, QUOTED_LINES) : blocks;
+}
+
+/** Those of runs that have ended. */
+async function removeOldLogs(): Promise<void> {
+  await mkdir(LOG_ROOT, { recursive: true });
+  for (const name of await readdir(LOG_ROOT)) {
+    const isRunning = (await identifyProcess(Number(name))) !== undefined;
+    if (!isRunning) await rm(join(LOG_ROOT, name), { recursive: true, force: true });
+  }
 }
 
 /** What the agents, runtimes and control plane said, before they go. */

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { countPoints, listFailures } from './count-points.ts';
+import { countPoints } from './count-points.ts';
 
 const well = { hasEndedWell: true };
 const badly = { hasEndedWell: false };
@@ -28,7 +28,6 @@ t.test('countPoints() counts a failed point once, however deep', t => {
     .replace('ok 1 - inner', 'not ok 1 - inner')
     .replace('ok 1 - one', 'not ok 1 - one');
   t.same(countPoints(tap, badly), { passed: 3, failed: 1 });
-  t.same(listFailures(tap), ['b', 'inner', 'one']);
   t.end();
 });
 

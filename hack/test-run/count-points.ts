@@ -39,10 +39,3 @@ export function countPoints(tap: string, { hasEndedWell }: { readonly hasEndedWe
   }
   return { passed, failed: failed === 0 && !hasEndedWell ? 1 : failed };
 }
-
-/** Names of the points that failed, outermost last, without the numbers. */
-export function listFailures(tap: string): readonly string[] {
-  return [...tap.matchAll(/^ *not ok\b(?: \d+)?(?: - )?(.*?)(?: # time=.*)?$/gm)].map(
-    ([, name = '']) => name,
-  );
-}
