@@ -21,7 +21,14 @@ const PARALLEL_FILES = 2;
 const SHARED_NODES = 2;
 
 /** What these do would disturb others on the same nodes, or others would disturb what they count or measure. */
-const ALONE = ['test/faults/', 'test/outage/', 'test/scale/', 'test/volume/shared-config', 'test/walks/'];
+const ALONE = [
+  'test/faults/',
+  'test/outage/',
+  'test/pod/delete',
+  'test/scale/',
+  'test/volume/shared-config',
+  'test/walks/',
+];
 /** These use the shared sandbox; the rest makes its own world. */
 const ON_SANDBOX = ['test/faults/', 'test/node/', 'test/outage/', 'test/pod/', 'test/scale/', 'test/walks/'];
 
