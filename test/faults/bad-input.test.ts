@@ -22,6 +22,15 @@ t.teardown(async () => await cluster.stop());
 await cluster.removePods();
 const { node, sandbox } = cluster;
 
+// All that is awaited outside of a test comes before the first: tap ends when it has none to wait for.
+await cluster.startReadyAgent();
+await cluster.createPod('kept');
+const kept = await cluster.untilRunning('kept');
+const kubeconfigPath = node.hostPath('/etc/nodelet/kubeconfig');
+const goodKubeconfig = await readFile(kubeconfigPath, 'utf8');
+const strangers = await issueStrangers();
+await cluster.killAgent();
+
 const MAIN = join(CHECKOUT, 'agent', 'main.ts');
 const CONFIG = '/etc/nodelet/config.yaml';
 const EXIT_CONFIG = 78;
@@ -106,12 +115,6 @@ for (const refusal of REFUSALS) {
 
 // ---- The server. The agent goes on trying: what is wrong may be mended without it.
 
-await cluster.startReadyAgent();
-await cluster.createPod('kept');
-const kept = await cluster.untilRunning('kept');
-const kubeconfigPath = node.hostPath('/etc/nodelet/kubeconfig');
-const goodKubeconfig = await readFile(kubeconfigPath, 'utf8');
-
 interface Trouble {
   readonly name: string;
   readonly cluster?: Readonly<Record<string, unknown>>;
@@ -119,7 +122,6 @@ interface Trouble {
   readonly says: RegExp;
 }
 
-const strangers = await issueStrangers();
 const TROUBLES: readonly Trouble[] = [
   {
     name: 'a server that nobody listens as',
