@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { errorMessage } from '../agent/lib/errors.ts';
 import { timedLog } from './sandbox/command.ts';
+import { ensureControlPlaneBuilt } from './sandbox/control-plane-build.ts';
+import { ensureGo } from './sandbox/go.ts';
 import { CHECKOUT, STATE_ROOT } from './sandbox/paths.ts';
 import { identifyProcess } from './sandbox/process.ts';
 import { lastLines, run } from './sandbox/run.ts';
@@ -78,7 +80,8 @@ async function testAll(
       const sandbox = await createSandbox({ name: sandboxName, nodeCount: SHARED_NODES }, { signal, log });
       await startAgents(sandbox, { signal, log });
     }
-    await runFiles(files, sandboxName, signal);
+    const env = { ...(await findTools(signal)), NODELET_TEST_SANDBOX: sandboxName };
+    await runFiles(files, env, signal);
   } finally {
     if (needsSandbox) {
       if (failures.length > 0) await keepLogs(sandboxName);
@@ -111,14 +114,24 @@ async function check(signal: AbortSignal): Promise<boolean> {
   return result.exitCode === 0;
 }
 
+/** The Go that is new enough and the control plane's program; both are made when they are not there. */
+async function findTools(signal: AbortSignal): Promise<NodeJS.ProcessEnv> {
+  const go = await ensureGo({ signal, log });
+  const programs = await ensureControlPlaneBuilt({ signal, log });
+  return { ...go, NODELET_CONTROL_PLANE: join(programs, 'control-plane') };
+}
+
 /** Two at a time those that may, then one by one those that must be alone. */
-async function runFiles(files: readonly string[], sandboxName: string, signal: AbortSignal): Promise<void> {
+async function runFiles(
+  files: readonly string[],
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<void> {
   const queue = files.filter(file => !startsWithAny(file, ALONE));
   const alone = files.filter(file => startsWithAny(file, ALONE));
   let done = 0;
   const runNext = async (from: string[]): Promise<void> => {
     for (let file = from.shift(); file !== undefined; file = from.shift()) {
-      const env = { NODELET_TEST_SANDBOX: sandboxName };
       const outcome = await runTestFile(file, { logDirectory: LOG_DIRECTORY, env, signal });
       done += 1;
       record(outcome, `${done}/${files.length}`);

@@ -21,14 +21,14 @@ export async function runTestFile(
   file: string,
   options: {
     readonly logDirectory: string;
-    readonly env: Readonly<Record<string, string>>;
+    readonly env: NodeJS.ProcessEnv;
     readonly signal: AbortSignal;
   },
 ): Promise<FileOutcome> {
   const startedAtMs = performance.now();
   const logPath = join(options.logDirectory, `${file.replaceAll('/', '-')}.log`);
   const timeout = AbortSignal.timeout(FILE_TIMEOUT_MS);
-  const env = { ...process.env, ...options.env, TAP_TIMEOUT: String(TAP_TIMEOUT_SECONDS) };
+  const env = { ...options.env, TAP_TIMEOUT: String(TAP_TIMEOUT_SECONDS) };
   const { exitCode, output } = await run(process.execPath, ['--enable-source-maps', file], {
     cwd: CHECKOUT,
     env,

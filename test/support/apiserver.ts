@@ -7,8 +7,14 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiClient } from '../../agent/api/client.ts';
 import { createSilentLogger, type Logger } from '../../agent/lib/logger.ts';
+import { timedLog } from '../../hack/sandbox/command.ts';
+import { ensureControlPlaneBuilt } from '../../hack/sandbox/control-plane-build.ts';
 
-const BINARY = process.env['NODELET_CONTROL_PLANE'] ?? '/var/cache/nodelet-build/control-plane';
+const { signal: never } = new AbortController();
+// hack/test names it; built here it takes the network, which tests in a namespace of their own do not have.
+const BINARY =
+  process.env['NODELET_CONTROL_PLANE'] ??
+  join(await ensureControlPlaneBuilt({ signal: never, log: timedLog() }), 'control-plane');
 const READY_TIMEOUT_MS = 90_000;
 
 export const API_PORT = 6443;
