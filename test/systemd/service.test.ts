@@ -16,11 +16,15 @@ const OBEDIENT = 'trap "exit 0" TERM; while :; do sleep 1 & wait $!; done';
 const { signal } = new AbortController();
 const progress = { signal, log: timedLog() };
 const tree = await ensureDebianTree(progress);
-t.teardown(() => destroySandbox(SANDBOX, progress));
+t.teardown(async () => {
+  if (!t.passing()) t.comment(await sh('journalctl -u nodelet -n 100'));
+  await destroySandbox(SANDBOX, progress);
+});
 const sandbox = await createSandbox({ name: SANDBOX, nodeCount: 1 }, progress);
 const node = sandbox.node();
 const machine = await Machine.boot(node, tree, { signal });
 progress.log('machine has booted');
+const isUnified = (await sh('stat -f -c %T /sys/fs/cgroup')).trim() === 'cgroup2fs';
 
 interface PodStatus {
   readonly metadata: { readonly name: string; readonly uid: string };
@@ -85,26 +89,24 @@ t.test('pods lie in slices with their limits, and a reload of systemd leaves the
 
   const slice = podSlice('burstable', web);
   const path = `kubepods.slice/kubepods-burstable.slice/${slice}`;
-  const limits = async () => ({
-    shares: await control('cpu', path, 'cpu.shares'),
-    quota: await control('cpu', path, 'cpu.cfs_quota_us'),
-    memory: await control('memory', path, 'memory.limit_in_bytes'),
-  });
-  const expected = { shares: '102', quota: '50000', memory: `${64 * 1024 * 1024}` };
-  t.strictSame(await limits(), expected);
-  t.match(await sh(`systemctl show ${slice}`), /^MemoryLimit=67108864$/m);
+  const expected = isUnified
+    ? { weight: '4', quota: '50000 100000', memory: '67108864' }
+    : { weight: '102', quota: '50000', memory: '67108864' };
+  t.strictSame(await limitsOf(path), expected);
+  t.match(await sh(`systemctl show ${slice}`), /^Memory(?:Limit|Max)=67108864$/m);
   await sh('systemctl daemon-reload');
-  t.strictSame(await limits(), expected);
-  t.match(await sh(`ls /sys/fs/cgroup/memory/${path}`), /^cri-containerd-[0-9a-f]{64}\.scope$/m);
+  t.strictSame(await limitsOf(path), expected);
+  t.match(await sh(`ls ${cgroupDirectory('memory', path)}`), /^cri-containerd-[0-9a-f]{64}\.scope$/m);
   const id = containerIDs(web)[0]?.replace('containerd://', '') ?? '';
   const task = /^\S+\s+(\d+)\s+RUNNING$/m.exec(await sh(`ctr -n k8s.io tasks list | grep ${id}`))?.[1];
   t.match(await sh(`cat /proc/${task}/cgroup`), `/${path}/cri-containerd-${id}.scope`);
 
-  const besteffort = `kubepods.slice/kubepods-besteffort.slice/${podSlice('besteffort', plain)}`;
-  t.equal(await control('cpu', besteffort, 'cpu.shares'), '2');
-  t.equal(await control('cpu', 'kubepods.slice/kubepods-besteffort.slice', 'cpu.shares'), '2');
+  const classPath = 'kubepods.slice/kubepods-besteffort.slice';
+  const least = isUnified ? '1' : '2';
+  t.match(await limitsOf(`${classPath}/${podSlice('besteffort', plain)}`), { weight: least });
+  t.match(await limitsOf(classPath), { weight: least });
   const machineBytes = Number(/^MemTotal:\s+(\d+)/m.exec(await sh('cat /proc/meminfo'))?.[1]) * 1024;
-  t.ok(Number(await control('memory', 'kubepods.slice', 'memory.limit_in_bytes')) <= machineBytes);
+  t.ok(Number((await limitsOf('kubepods.slice')).memory) <= machineBytes);
 });
 
 t.test('systemctl status tells how the node is', async t => {
@@ -147,9 +149,11 @@ t.test('a restart, a crash and a stop of the agent leave the pods alone', async 
   await untilService('active');
   t.not(await property('MainPID'), pid);
 
-  await sh(`kill -KILL ${await property('MainPID')}`);
-  await waitFor('a start after the crash', async () => (await property('NRestarts')) === '1');
+  const restarted = await property('MainPID');
+  await sh(`kill -KILL ${restarted}`);
+  await untilOtherProcess(restarted);
   await untilService('active');
+  t.equal(await property('NRestarts'), '1');
 
   await sh('systemctl stop nodelet');
   t.equal(await property('Result'), 'success');
@@ -169,7 +173,7 @@ t.test('an agent that hangs is started again', async t => {
   await new Promise(resolve => setTimeout(resolve, WATCHDOG_MS * 2));
   t.equal(await property('MainPID'), pid, 'it lives as long as it says that it does');
   await sh(`kill -STOP ${pid}`);
-  await waitFor('another main process', async () => !['0', pid].includes(await property('MainPID')));
+  await untilOtherProcess(pid);
   await untilService('active');
   t.match(await sh('journalctl -u nodelet'), /Watchdog timeout/);
   t.equal(
@@ -197,6 +201,10 @@ async function property(name: string): Promise<string> {
 
 async function untilService(state: string): Promise<void> {
   await waitFor(`the service to be ${state}`, async () => (await property('ActiveState')) === state);
+}
+
+async function untilOtherProcess(pid: string): Promise<void> {
+  await waitFor('another main process', async () => !['0', pid].includes(await property('MainPID')));
 }
 
 async function kubectl(...args: string[]): Promise<string> {
@@ -246,6 +254,16 @@ function podSlice(qosClass: string, { metadata }: PodStatus): string {
   return `kubepods-${qosClass}-pod${metadata.uid.replaceAll('-', '_')}.slice`;
 }
 
-async function control(controller: string, path: string, file: string): Promise<string> {
-  return (await sh(`cat /sys/fs/cgroup/${controller}/${path}/${file}`)).trim();
+function cgroupDirectory(controller: string, path: string): string {
+  return isUnified ? `/sys/fs/cgroup/${path}` : `/sys/fs/cgroup/${controller}/${path}`;
+}
+
+async function limitsOf(path: string) {
+  const read = async (controller: string, file: string) =>
+    (await sh(`cat ${cgroupDirectory(controller, path)}/${file}`)).trim();
+  return {
+    weight: await read('cpu', isUnified ? 'cpu.weight' : 'cpu.shares'),
+    quota: await read('cpu', isUnified ? 'cpu.max' : 'cpu.cfs_quota_us'),
+    memory: await read('memory', isUnified ? 'memory.max' : 'memory.limit_in_bytes'),
+  };
 }
