@@ -11,7 +11,7 @@ import { NODELET_VERSION } from './config/version.ts';
 import { connectRuntime } from './cri/connect.ts';
 import { Cgroups, readCgroupLayout } from './host/cgroup.ts';
 import { isJournalStream, JournalStream } from './host/journal.ts';
-import { parseNotifyEnvironment, ServiceNotifier } from './host/notify.ts';
+import { NOTIFY_VARIABLES, parseNotifyEnvironment, ServiceNotifier } from './host/notify.ts';
 import { PodCgroups } from './host/pod-cgroups.ts';
 import { ImageManager } from './image/image-manager.ts';
 import { settledOrAborted } from './lib/abort.ts';
@@ -40,6 +40,7 @@ const READY_AT_LATEST_MS = 10_000;
 
 async function runAgent(config: Config, notices: readonly string[]): Promise<number> {
   const notifier = new ServiceNotifier(parseNotifyEnvironment(process.env, process.pid));
+  for (const name of NOTIFY_VARIABLES) delete process.env[name];
   const logger = await openLogger(config.log);
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -9,6 +9,9 @@ export interface NotifyOptions {
   readonly watchdogTimeoutMs: number | undefined;
 }
 
+/** For the main process alone: what it starts must not inherit them. */
+export const NOTIFY_VARIABLES = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID'] as const;
+
 /** The options in a service's environment, sd_watchdog_enabled(3). */
 export function parseNotifyEnvironment(
   environment: Readonly<Record<string, string | undefined>>,

@@ -26,7 +26,7 @@ export async function ensureSlice(
   const properties = buildSliceProperties(version, limits);
   const start = await runCommand('busctl', buildStartArguments(unit, properties), { signal });
   if (start.exitCode === 0) return;
-  if (!/already exists|UnitExists/.test(start.stderr)) throw busError(`start ${unit}`, start.stderr);
+  if (!/already (?:exists|loaded)/.test(start.stderr)) throw busError(`start ${unit}`, start.stderr);
   const change = await runCommand('busctl', buildSetArguments(unit, properties), { signal });
   if (change.exitCode !== 0) throw busError(`change ${unit}`, change.stderr);
 }
