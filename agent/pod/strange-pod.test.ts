@@ -2,8 +2,10 @@
 
 import t from 'tap';
 import type { Pod } from '../api/objects.ts';
+import { trimPod } from '../api/trim.ts';
 import { emptyObservedPod } from '../runtime/observed-pod.ts';
 import { buildPodStatus } from '../status/build.ts';
+import { referencedObjects, usedVolumes } from '../volume/pod-references.ts';
 import { buildPodLimits } from './create-sandbox.ts';
 import { EMPTY_MEMORY } from './memory.ts';
 import { planPod } from './plan.ts';
@@ -38,6 +40,9 @@ for (const [name, strange] of Object.entries(STRANGE)) {
       memory: EMPTY_MEMORY,
     } as const;
     t.equal(planPod({ ...input, nowMs: 1 }).actions[0]?.kind, 'createSandbox');
+    t.type(trimPod(pod), 'object');
+    t.type(usedVolumes(pod), 'object');
+    t.type(referencedObjects(pod), 'object');
     t.type(buildPodLimits(pod), 'object');
     const status = buildPodStatus({
       pod,
