@@ -29,6 +29,7 @@ import { PodContextSource } from './pod/pod-context-source.ts';
 import { PodEvents } from './pod/pod-events.ts';
 import { StatusReporter } from './pod/status-reporter.ts';
 import { PodWorkers } from './pod/workers.ts';
+import { ProbeManager } from './probe/probe-manager.ts';
 import { RuntimeCgroupDriver } from './runtime/cgroup-driver.ts';
 import { runRuntimeEvents } from './runtime/event-loop.ts';
 import { RuntimeSnapshots } from './runtime/snapshots.ts';
@@ -138,6 +139,14 @@ async function runNode(
   });
   const writer = new StatusWriter({ client, logger, signal });
   const reporter = new StatusReporter({ writer, clock, nodeIPs, runtimeName: 'containerd' });
+  const events = new PodEvents(recorder);
+  const probes = new ProbeManager({
+    runtime,
+    clock,
+    logger,
+    emit: (pod, container, ...event) => events.container(pod, container)(...event),
+    startedAtMs: clock.nowMs(),
+  });
   const workers = new PodWorkers(
     {
       effects: {
@@ -159,13 +168,14 @@ async function runNode(
             networkProblem: () => node.networkProblem(),
           },
         ),
-        events: new PodEvents(recorder),
+        events,
         sandboxPlaces: new Semaphore(availableParallelism()),
         clock,
         logger: logger.child({ component: 'pod' }),
       },
       snapshots,
       reporter,
+      probes,
       crashBackoffMaxMs: config.pods.crashLoopBackOffMaxMs,
     },
     { signal },
@@ -175,6 +185,7 @@ async function runNode(
   tasks.run(inner => recorder.run(inner));
   tasks.run(inner => node.run({ signal: inner }));
   tasks.run(inner => volumes.run(inner));
+  tasks.run(inner => probes.run(inner));
   tasks.run(() => writer.run());
   tasks.run(inner => notifier.runWatchdog({ signal: inner }));
   tasks.run(inner =>

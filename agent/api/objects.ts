@@ -185,6 +185,8 @@ export interface Container {
   readonly tty?: boolean;
   readonly terminationMessagePath?: string;
   readonly terminationMessagePolicy?: string;
+  /** Ephemeral containers only. */
+  readonly targetContainerName?: string;
 }
 
 export interface HostAlias {
@@ -304,6 +306,7 @@ export interface PodStatus {
   readonly qosClass?: string;
   readonly initContainerStatuses?: readonly ContainerStatus[];
   readonly containerStatuses?: readonly ContainerStatus[];
+  readonly ephemeralContainerStatuses?: readonly ContainerStatus[];
 }
 
 export interface Pod extends KubeObject {

@@ -39,6 +39,8 @@ export interface ContainerInput {
   readonly volumes: ReadonlyMap<string, PreparedVolume>;
   readonly hostsFile: string | undefined;
   readonly terminationMessageFile: string;
+  /** The container an ephemeral one shares its PID namespace with. */
+  readonly targetId: string | undefined;
   readonly context: PodContext;
 }
 
@@ -49,7 +51,7 @@ export type ContainerConfigOutcome =
 
 export function buildContainerConfig(input: ContainerInput): ContainerConfigOutcome {
   const { pod, container, attempt, variables, context } = input;
-  const security = buildContainerSecurity(pod, container, input.imageUser, context);
+  const security = buildContainerSecurity(pod, container, input.imageUser, context, input.targetId);
   if (security.kind === 'refused') return security;
   const mounts = buildMounts(input);
   if (mounts.kind === 'refused') return mounts;

@@ -38,4 +38,6 @@ export interface ActionTarget {
   readonly pod: Pod | undefined;
   readonly observed: ObservedPod;
   readonly memory: PodMemory;
+  /** Resolves when the stops with a lower order of the same plan are over. */
+  readonly turn: Promise<unknown>;
 }

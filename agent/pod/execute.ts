@@ -5,13 +5,12 @@ import { errorMessage } from '../lib/errors.ts';
 import { createSandbox } from './create-sandbox.ts';
 import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
 import { type ActionOutcome, stepOf } from './outcome.ts';
+import { findContainer } from './pod-containers.ts';
 import type { PodAction } from './pod-plan.ts';
 import { removeContainerRecord, removePodRecords } from './remove-records.ts';
 import { startContainer } from './start-container.ts';
+import { stopContainer } from './stop-container.ts';
 import { tearDownPod } from './tear-down-pod.ts';
-
-// Below this the runtime would not give a process any chance (the kubelet's floor).
-const MIN_STOP_GRACE_SECONDS = 2;
 
 const DONE: ActionOutcome = { kind: 'done' };
 
@@ -49,15 +48,9 @@ async function perform(
       return await createSandbox(action, requirePod(target), effects, signals);
     case 'startContainer':
       return await startContainer(action, { ...target, pod: requirePod(target) }, effects, signals);
-    case 'stopContainer': {
-      if (target.pod) {
-        effects.events.container(target.pod, action.containerName)('Normal', 'Killing', action.message);
-      }
-      const graceSeconds = Math.max(MIN_STOP_GRACE_SECONDS, action.gracePeriodSeconds);
-      const stopOptions = { ...options, signal: signals.interrupt };
-      await effects.runtime.stopContainer(action.containerId, graceSeconds, stopOptions);
+    case 'stopContainer':
+      await stopContainer(action, target, effects, signals);
       return DONE;
-    }
     case 'stopSandbox':
       await effects.runtime.stopPodSandbox(action.sandboxId, options);
       return DONE;
@@ -102,7 +95,7 @@ async function prepareImage(
   { images, events }: PodEffects,
   { interrupt }: ActionSignals,
 ): Promise<ActionOutcome> {
-  const container = pod.spec.containers.find(({ name }) => name === containerName);
+  const container = findContainer(pod.spec, containerName);
   if (!container) return DONE;
   const emit = events.container(pod, containerName);
   const image = await images.ensureImage(pod.metadata.uid ?? '', container, emit, { signal: interrupt });

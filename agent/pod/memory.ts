@@ -42,6 +42,16 @@ export interface PodMemory {
   /** Containers and sandboxes are removed and the directories gone. */
   readonly isRemoved: boolean;
   readonly termination: Termination | undefined;
+  /** IDs of containers we stopped so that they run again: their exit code decides nothing. */
+  readonly stoppedForRestart: ReadonlySet<string>;
+  /** Why the node ended the pod on its own account (deadline, admission, eviction). */
+  readonly verdict: PodVerdict | undefined;
+}
+
+/** Becomes the pod's phase Failed with this reason and message. */
+export interface PodVerdict {
+  readonly reason: string;
+  readonly message: string;
 }
 
 export const EMPTY_MEMORY: PodMemory = {
@@ -53,6 +63,8 @@ export const EMPTY_MEMORY: PodMemory = {
   isTornDown: false,
   isRemoved: false,
   termination: undefined,
+  stoppedForRestart: new Set(),
+  verdict: undefined,
 };
 
 export interface RetryCurve {

@@ -106,6 +106,12 @@ function rememberDone(memory: PodMemory, action: PodAction): PodMemory {
       return { ...cleared, isTornDown: true, volumes: undefined };
     case 'removePod':
       return { ...cleared, isRemoved: true };
+    case 'stopContainer':
+      if (!action.isForRestart) return cleared;
+      return {
+        ...cleared,
+        stoppedForRestart: new Set([...memory.stoppedForRestart, action.containerId]),
+      };
     case 'startContainer':
       return {
         ...cleared,

@@ -1,7 +1,9 @@
 import type { Pod } from '../api/objects.ts';
 import { newestInstance, type ObservedPod, type ObservedSandbox } from '../runtime/observed-pod.ts';
-import { type PodAction, stopReadySandboxes } from './pod-plan.ts';
+import { type PodAction, stopReadySandboxes, stopRunningContainers } from './pod-plan.ts';
 import { restartPolicyOf } from './restart-policy.ts';
+
+const DEFAULT_GRACE_SECONDS = 30;
 
 export type SandboxDecision =
   | { readonly kind: 'keep'; readonly sandbox: ObservedSandbox }
@@ -17,7 +19,10 @@ export function planSandbox(pod: Pod, observed: ObservedPod): SandboxDecision {
   if (!newest) return { kind: 'create', action: { kind: 'createSandbox', attempt: 0, replaces: undefined } };
   if (isUsable(pod, observed, newest)) return { kind: 'keep', sandbox: newest };
 
-  const leftovers = [...stopRunning(observed), ...stopReadySandboxes(observed)];
+  const leftovers = [
+    ...stopRunningContainers(pod.spec, observed, graceSeconds => graceSeconds ?? DEFAULT_GRACE_SECONDS),
+    ...stopReadySandboxes(observed),
+  ];
   if (leftovers.length > 0) return { kind: 'clear', actions: firstStage(leftovers) };
   // A dead sandbox is never revived: a new attempt replaces it (CRI RunPodSandbox).
   if (!wouldRunAnything(pod, observed)) return { kind: 'complete' };
@@ -35,18 +40,6 @@ function isUsable(pod: Pod, observed: ObservedPod, newest: ObservedSandbox): boo
     newest.isHostNetwork === isHostNetwork &&
     (isHostNetwork || newest.podIPs.length > 0)
   );
-}
-
-function stopRunning(observed: ObservedPod): PodAction[] {
-  return observed.containers
-    .filter(({ state }) => state === 'running' || state === 'unknown')
-    .map(({ name, id, terminationGracePeriodSeconds }) => ({
-      kind: 'stopContainer',
-      containerName: name,
-      containerId: id,
-      gracePeriodSeconds: terminationGracePeriodSeconds ?? 30,
-      message: `Stopping container ${name}`,
-    }));
 }
 
 // Containers first, their sandbox in the next pass.

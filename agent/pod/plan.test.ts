@@ -69,6 +69,7 @@ const base: PlanInput = {
   desired: { pod: makePod(), source: 'api' },
   observed: healthy,
   memory: ready,
+  verdicts: new Map(),
   nowMs: NOW_MS,
 };
 
@@ -267,7 +268,147 @@ const rows: readonly Row[] = [
   },
 ];
 
-for (const { name, change, expect } of rows) {
+const init: Container = { name: 'init', image: 'init:1' };
+const proxy: Container = { name: 'proxy', image: 'proxy:1', restartPolicy: 'Always' };
+
+function withInit(changes: Partial<Pod['spec']> = {}): PlanInput['desired'] {
+  return { pod: makePod({ initContainers: [init, proxy], ...changes }), source: 'api' };
+}
+
+function initRow(
+  name: string,
+  containers: readonly ObservedContainer[],
+  expect: readonly string[],
+  more: Partial<PlanInput> = {},
+): Row {
+  return {
+    name,
+    change: { desired: withInit(), observed: makeObserved([makeSandbox()], containers), ...more },
+    expect,
+  };
+}
+
+const done = exited(init, { exitCode: 0 });
+const initRows: readonly Row[] = [
+  {
+    name: 'pulls only the first init container beside the sandbox',
+    change: { desired: withInit(), observed: makeObserved([], []) },
+    expect: ['createSandbox', 'prepareImage init'],
+  },
+  initRow('starts the first init container alone', [], ['startContainer init']),
+  initRow('starts nothing while an init container runs', [makeContainer(init)], []),
+  initRow('starts the sidecar after the init container has done its work', [done], ['startContainer proxy']),
+  initRow(
+    'starts regular containers as soon as the sidecar runs',
+    [makeContainer(proxy), done],
+    ['startContainer web'],
+  ),
+  initRow('restarts a failed init container', [exited(init)], ['startContainer init']),
+  initRow(
+    'runs an init container again that was killed for memory with exit code 0',
+    [exited(init, { exitCode: 0, reason: 'OOMKilled' })],
+    ['startContainer init'],
+  ),
+  initRow(
+    'restarts a sidecar that ended, whatever its exit code',
+    [makeContainer(log), makeContainer(web), exited(proxy, { exitCode: 0 }), done],
+    ['startContainer proxy'],
+  ),
+  initRow(
+    'never runs init containers again once the pod was initialised',
+    [makeContainer(log), makeContainer(web), makeContainer(proxy)],
+    [],
+  ),
+  initRow(
+    'starts from the first init container again in a new sandbox',
+    [exited(web), exited(proxy), done].map(c => ({ ...c, sandboxId: 'old' })),
+    ['startContainer init'],
+  ),
+  initRow('waits for the startup probe of a sidecar', [makeContainer(proxy), done], [], {
+    desired: withInit({ initContainers: [init, { ...proxy, startupProbe: {} }] }),
+  }),
+  initRow(
+    'goes on when the startup probe of the sidecar has succeeded',
+    [makeContainer(proxy), done],
+    ['startContainer web'],
+    {
+      desired: withInit({ initContainers: [init, { ...proxy, startupProbe: {} }] }),
+      verdicts: new Map([['proxy-0', { startup: 'success' }]]),
+    },
+  ),
+  {
+    name: 'stops a container whose liveness probe failed',
+    change: {
+      desired: { pod: makePod({ containers: [{ ...web, livenessProbe: {} }, log] }), source: 'api' },
+      verdicts: new Map([['web-0', { liveness: 'failure' }]]),
+    },
+    expect: ['stopContainer web'],
+  },
+  {
+    name: 'restarts what it stopped for its probe although OnFailure and exit code 0',
+    change: {
+      desired: { pod: makePod({ restartPolicy: 'OnFailure' }), source: 'api' },
+      observed: makeObserved([makeSandbox()], [makeContainer(log), exited(web, { exitCode: 0 })]),
+      memory: { ...ready, stoppedForRestart: new Set(['web-0']) },
+    },
+    expect: ['startContainer web'],
+  },
+  {
+    name: 'starts an ephemeral container once and never again',
+    change: {
+      desired: { pod: makePod({ ephemeralContainers: [{ name: 'debug', image: 'd:1' }] }), source: 'api' },
+    },
+    expect: ['startContainer debug'],
+  },
+];
+
+t.test('planPod() stops sidecars after everybody else, in reverse', async t => {
+  const second = { ...proxy, name: 'second' };
+  const plan = planPod({
+    ...base,
+    lifecycle: 'terminating',
+    desired: withInit({ initContainers: [init, proxy, second] }),
+    observed: makeObserved(
+      [makeSandbox()],
+      [makeContainer(web), makeContainer(second), makeContainer(proxy)],
+    ),
+  });
+  const orders = plan.actions.map(a => (a.kind === 'stopContainer' ? [a.containerName, a.order] : []));
+  t.strictSame(orders, [
+    ['web', 0],
+    ['second', 1],
+    ['proxy', 2],
+  ]);
+});
+
+t.test('planPod() gives up a pod whose init container failed under Never', async t => {
+  const desired = withInit({ restartPolicy: 'Never' });
+  t.ok(planPod({ ...base, desired, observed: makeObserved([makeSandbox()], [exited(init)]) }).isComplete);
+});
+
+t.test('planPod() does not let a sidecar keep a finished pod alive', async t => {
+  const ended = [exited(log, { exitCode: 0 }), exited(web, { exitCode: 0 }), makeContainer(proxy), done];
+  const desired = withInit({ restartPolicy: 'OnFailure' });
+  t.ok(planPod({ ...base, desired, observed: makeObserved([makeSandbox()], ended) }).isComplete);
+});
+
+t.test('planPod() gives a probe its own grace', async t => {
+  const slow = { ...web, livenessProbe: { terminationGracePeriodSeconds: 77 } };
+  const plan = planPod({
+    ...base,
+    desired: { pod: makePod({ containers: [slow, log] }), source: 'api' },
+    verdicts: new Map([['web-0', { liveness: 'failure' }]]),
+  });
+  t.match(plan.actions, [
+    {
+      gracePeriodSeconds: 77,
+      message: 'Container web failed liveness probe, will be restarted',
+      isForRestart: true,
+    },
+  ]);
+});
+
+for (const { name, change, expect } of [...rows, ...initRows]) {
   t.test(`planPod() ${name}`, async t => {
     const input = { ...base, ...change };
     t.strictSame(kinds(planPod(input).actions), expect);

@@ -1,6 +1,7 @@
 // The decision of a pod worker: what to do next, given what is asked and what the runtime shows. Pure; the worker
 // runs the actions of one plan together, looks again and plans again, until a plan is empty.
 
+import type { Container, Pod } from '../api/objects.ts';
 import { isFullyStopped } from '../runtime/observed-pod.ts';
 import type { PodStep } from './memory.ts';
 import { planContainers } from './plan-containers.ts';
@@ -13,6 +14,7 @@ import {
   type PodAction,
   type PodPlan,
   stopReadySandboxes,
+  stopRunningContainers,
 } from './pod-plan.ts';
 
 export function planPod(input: PlanInput): PodPlan {
@@ -47,25 +49,23 @@ function planNewSandbox(input: PlanInput, create: PodAction): PodPlan {
   addStep(input, 'sandbox', create, actions, waits);
   if (input.memory.volumes === undefined)
     addStep(input, 'volumes', { kind: 'prepareVolumes' }, actions, waits);
-  for (const { name } of input.desired?.pod.spec.containers ?? []) {
+  for (const { name } of firstContainers(input.desired?.pod)) {
     const isKnown = input.memory.images.has(name) || input.memory.startFailures.has(name);
     if (!isKnown) actions.push({ kind: 'prepareImage', containerName: name });
   }
   return { ...NOTHING, actions, recheckAtMs: earliest(waits) };
 }
 
+// What starts first once the sandbox is there; later images wait until it is clear that they are needed.
+function firstContainers(pod: Pod | undefined): readonly Container[] {
+  const [firstInit] = pod?.spec.initContainers ?? [];
+  return firstInit ? [firstInit] : (pod?.spec.containers ?? []);
+}
+
 function planTerminating(input: PlanInput): PodPlan {
-  const { observed, memory } = input;
+  const { observed, memory, desired } = input;
   const gracePeriodSeconds = memory.termination?.gracePeriodSeconds ?? 1;
-  const stops: PodAction[] = observed.containers
-    .filter(({ state }) => state === 'running' || state === 'unknown')
-    .map(({ name, id }) => ({
-      kind: 'stopContainer',
-      containerName: name,
-      containerId: id,
-      gracePeriodSeconds,
-      message: `Stopping container ${name}`,
-    }));
+  const stops = stopRunningContainers(desired?.pod.spec, observed, () => gracePeriodSeconds);
   // The network goes only after the last container: a process that shuts down may still want to talk.
   return unlessFailing(input, 'stop', stops.length > 0 ? stops : stopReadySandboxes(observed));
 }

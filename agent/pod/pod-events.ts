@@ -2,6 +2,7 @@ import type { EventRecorder } from '../api/events.ts';
 import type { ObjectReference, Pod } from '../api/objects.ts';
 import type { ContainerEvents } from '../image/image-manager.ts';
 import { podNamespace, podUID } from './naming.ts';
+import { roleOf } from './pod-containers.ts';
 
 /** Events about one pod and its containers, as `kubectl describe pod` shows them. */
 export class PodEvents {
@@ -32,6 +33,13 @@ function referenceOf(pod: Pod): ObjectReference {
 }
 
 function fieldPathOf(pod: Pod, containerName: string): string {
-  const isInit = pod.spec.initContainers?.some(({ name }) => name === containerName) ?? false;
-  return `spec.${isInit ? 'initContainers' : 'containers'}{${containerName}}`;
+  switch (roleOf(pod.spec, containerName)) {
+    case 'init':
+    case 'sidecar':
+      return `spec.initContainers{${containerName}}`;
+    case 'ephemeral':
+      return `spec.ephemeralContainers{${containerName}}`;
+    default:
+      return `spec.containers{${containerName}}`;
+  }
 }

@@ -1,9 +1,12 @@
 // The vocabulary of the pod planners: actions, plans and what a decision is made from.
 
+import type { PodSpec } from '../api/objects.ts';
+import type { ContainerVerdicts } from '../probe/container-probes.ts';
 import type { ObservedPod } from '../runtime/observed-pod.ts';
 import type { DesiredPod } from './desired-pod.ts';
 import type { PodLifecycle } from './lifecycle.ts';
 import type { PodMemory, PodStep, WaitingReason } from './memory.ts';
+import { isSidecar } from './pod-containers.ts';
 
 export type PodAction =
   | { readonly kind: 'prepareVolumes' }
@@ -21,6 +24,10 @@ export type PodAction =
       readonly containerId: string;
       readonly gracePeriodSeconds: number;
       readonly message: string;
+      /** Among the stops of one plan, those with a lower number are over first: sidecars after everybody else, in reverse. */
+      readonly order: number;
+      /** The container is to run again, whatever its exit code will be. */
+      readonly isForRestart: boolean;
     }
   | { readonly kind: 'removeContainer'; readonly containerName: string; readonly containerId: string }
   | { readonly kind: 'stopSandbox'; readonly sandboxId: string }
@@ -43,6 +50,8 @@ export interface PlanInput {
   readonly desired: DesiredPod | undefined;
   readonly observed: ObservedPod;
   readonly memory: PodMemory;
+  /** What the probes say, by container ID. */
+  readonly verdicts: ReadonlyMap<string, ContainerVerdicts>;
   readonly nowMs: number;
 }
 
@@ -68,6 +77,26 @@ export function addStep(
 
 export function earliest(timesMs: readonly number[]): number | undefined {
   return timesMs.length > 0 ? Math.min(...timesMs) : undefined;
+}
+
+/** Stops for everything that runs, sidecars last and in reverse (KEP-753). */
+export function stopRunningContainers(
+  spec: PodSpec | undefined,
+  observed: ObservedPod,
+  graceSeconds: (containerGraceSeconds: number | undefined) => number,
+): PodAction[] {
+  const sidecars = (spec?.initContainers ?? []).filter(isSidecar).map(({ name }) => name);
+  return observed.containers
+    .filter(({ state }) => state === 'running' || state === 'unknown')
+    .map(({ name, id, terminationGracePeriodSeconds }) => ({
+      kind: 'stopContainer',
+      containerName: name,
+      containerId: id,
+      gracePeriodSeconds: graceSeconds(terminationGracePeriodSeconds),
+      message: `Stopping container ${name}`,
+      order: sidecars.includes(name) ? sidecars.length - sidecars.indexOf(name) : 0,
+      isForRestart: false,
+    }));
 }
 
 export function stopReadySandboxes(observed: ObservedPod): PodAction[] {

@@ -35,6 +35,13 @@ export function buildNamespaceOptions(spec: PodSpec): NamespaceOptionInput {
   };
 }
 
+// An ephemeral container may join the PID namespace of the container it looks into (KEP-277).
+function withTarget(options: NamespaceOptionInput, targetId: string | undefined): NamespaceOptionInput {
+  return targetId === undefined || options.pid !== 'CONTAINER'
+    ? options
+    : { ...options, pid: 'TARGET', targetId };
+}
+
 export function buildSandboxSecurityContext(spec: PodSpec): LinuxSandboxSecurityContext {
   const { runAsUser, runAsGroup } = spec.securityContext ?? {};
   const everyContainer = [...spec.containers, ...(spec.initContainers ?? [])];
@@ -62,6 +69,7 @@ export function buildContainerSecurity(
   container: Container,
   imageUser: ImageUser,
   node: { readonly rootDir: string; readonly isSeccompDefault: boolean },
+  targetId: string | undefined,
 ): ContainerSecurity {
   const refusal = refuseRoot(pod, container, imageUser);
   if (refusal) return { kind: 'refused', message: refusal };
@@ -71,7 +79,7 @@ export function buildContainerSecurity(
     kind: 'ok',
     context: {
       ...runAs(pod, container, imageUser),
-      namespaceOptions: buildNamespaceOptions(pod.spec),
+      namespaceOptions: withTarget(buildNamespaceOptions(pod.spec), targetId),
       privileged: own.privileged === true,
       readonlyRootfs: own.readOnlyRootFilesystem === true,
       noNewPrivs: own.allowPrivilegeEscalation === false,

@@ -6,16 +6,18 @@ import type { ContainerConfig } from '../../cri-proto/runtime.v1.ts';
 import type { Container, Pod } from '../api/objects.ts';
 import type { ImageOutcome } from '../image/image-outcome.ts';
 import { ConflictError, errorMessage } from '../lib/errors.ts';
-import { readySandbox } from '../runtime/observed-pod.ts';
+import { type ObservedContainer, readySandbox } from '../runtime/observed-pod.ts';
 import { podDirectory } from '../volume/pod-directories.ts';
 import { buildContainerConfig } from './container-config.ts';
 import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
 import { buildEnvironment } from './environment.ts';
 import { readConfigMap, readSecret } from './environment-objects.ts';
+import { runHook } from './hooks.ts';
 import { buildHostname } from './hostname.ts';
 import { buildHostNetworkHostsFile, buildHostsFile } from './hosts-file.ts';
 import { containerLogLink, podLogDirectory, podNamespace, podUID } from './naming.ts';
 import type { ActionOutcome } from './outcome.ts';
+import { findContainer } from './pod-containers.ts';
 import type { PodContext } from './pod-context.ts';
 import type { PodAction } from './pod-plan.ts';
 import { buildSandboxConfig } from './sandbox-config.ts';
@@ -56,7 +58,44 @@ export async function startContainer(
   const { attempt } = action;
   effects.logger.info({ container: containerName, containerId: created, attempt }, 'container started');
   await linkLog(target.pod, containerName, created, attempt, effects);
-  return { kind: 'done' };
+  return await runPostStart(action, created, target, effects, signals);
+}
+
+// The container counts as started only after its hook; one whose hook fails is stopped again.
+async function runPostStart(
+  action: StartAction,
+  containerId: string,
+  { pod, observed }: PodTarget,
+  effects: PodEffects,
+  { interrupt, shutdown }: ActionSignals,
+): Promise<ActionOutcome> {
+  const { containerName } = action;
+  const container = findContainer(pod.spec, containerName);
+  const handler = container?.lifecycle?.postStart;
+  if (!container || !handler) return { kind: 'done' };
+  const { runtime, events, logger } = effects;
+  const podIP = readySandbox(observed)?.podIPs[0] ?? effects.contexts.nodeIPs()[0] ?? '';
+  const context = { pod, container, containerId, podIP, runtime };
+  const outcome = await runHook(handler, context, { signal: interrupt });
+  if (outcome.kind === 'ok') {
+    if (outcome.httpFallback) events.pod(pod, 'Warning', 'LifecycleHTTPFallback', outcome.httpFallback);
+    return { kind: 'done' };
+  }
+  interrupt.throwIfAborted();
+  const emit = events.container(pod, containerName);
+  emit('Warning', 'FailedPostStartHook', 'PostStartHook failed');
+  emit('Normal', 'Killing', 'FailedPostStartHook');
+  logger.warn({ container: containerName, reason: outcome.message }, 'postStart hook failed');
+  const graceSeconds = Math.max(2, pod.spec.terminationGracePeriodSeconds ?? 30);
+  await runtime.stopContainer(containerId, graceSeconds, { signal: shutdown, podUID: podUID(pod) });
+  const nowMs = effects.clock.nowMs();
+  return {
+    kind: 'notStarted',
+    containerName,
+    reason: 'PostStartHookError',
+    message: outcome.message,
+    retryAtMs: nowMs,
+  };
 }
 
 function notStarted(
@@ -87,7 +126,7 @@ async function createContainer(
   signals: ActionSignals,
 ): Promise<string | Failure> {
   const { pod, observed } = target;
-  const container = pod.spec.containers.find(({ name }) => name === containerName);
+  const container = findContainer(pod.spec, containerName);
   const sandbox = readySandbox(observed);
   if (!container || !sandbox) {
     return { reason: 'CreateContainerError', message: `no sandbox for container ${containerName}` };
@@ -132,13 +171,18 @@ async function configure(
   container: Container,
   attempt: number,
   image: ImageOutcome & { kind: 'present' },
-  { pod, memory }: PodTarget,
+  { pod, memory, observed }: PodTarget,
   context: PodContext,
   podIPs: readonly string[],
   effects: PodEffects,
   { interrupt }: ActionSignals,
 ): Promise<{ readonly config: ContainerConfig } | Failure> {
   const refuse = (message: string): Failure => ({ reason: 'CreateContainerConfigError', message });
+  const { targetContainerName: targetName } = container;
+  const isTarget = ({ name, state }: ObservedContainer): boolean =>
+    name === targetName && state === 'running';
+  const targetId = targetName ? observed.containers.find(isTarget)?.id : undefined;
+  if (targetName && !targetId) return refuse(`unable to find target container ${targetName}`);
   try {
     const objects = effects.volumes.objects;
     const [configMap, secret] = await Promise.all([
@@ -157,6 +201,7 @@ async function configure(
       variables: environment.variables,
       volumes: memory.volumes ?? new Map(),
       hostsFile: await writeHostsFile(pod, context, podIPs),
+      targetId,
       terminationMessageFile: await createMessageFile(pod, container, context),
       context,
     });

@@ -2,6 +2,7 @@
 
 import type { Pod } from '../api/objects.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { ContainerVerdicts } from '../probe/container-probes.ts';
 import { type ObservedPod, readySandbox } from '../runtime/observed-pod.ts';
 import { buildPodStatus } from '../status/build.ts';
 import type { StatusWriter } from '../status/writer.ts';
@@ -9,6 +10,9 @@ import { readTerminationMessage } from './termination-message.ts';
 
 export interface PodReport {
   readonly waiting: ReadonlyMap<string, { readonly reason: string; readonly message: string }>;
+  readonly verdicts: ReadonlyMap<string, ContainerVerdicts>;
+  /** Why the node ended the pod on its own account. */
+  readonly verdict: { readonly reason: string; readonly message: string } | undefined;
   readonly areVolumesReady: boolean;
   readonly isTerminal: boolean;
   readonly isFinished: boolean;
@@ -40,6 +44,8 @@ export class StatusReporter {
       observed,
       sandbox: readySandbox(observed),
       waiting: report.waiting,
+      verdicts: report.verdicts,
+      verdict: report.verdict,
       terminationMessages: this.#messages,
       areVolumesReady: report.areVolumesReady,
       isTerminal: report.isTerminal,

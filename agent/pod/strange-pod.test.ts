@@ -2,10 +2,8 @@
 
 import t from 'tap';
 import type { Pod } from '../api/objects.ts';
-import { trimPod } from '../api/trim.ts';
 import { emptyObservedPod } from '../runtime/observed-pod.ts';
 import { buildPodStatus } from '../status/build.ts';
-import { referencedObjects, usedVolumes } from '../volume/pod-references.ts';
 import { buildPodLimits } from './create-sandbox.ts';
 import { EMPTY_MEMORY } from './memory.ts';
 import { planPod } from './plan.ts';
@@ -38,11 +36,9 @@ for (const [name, strange] of Object.entries(STRANGE)) {
       desired: { pod, source: 'api' },
       observed,
       memory: EMPTY_MEMORY,
+      verdicts: new Map(),
     } as const;
     t.equal(planPod({ ...input, nowMs: 1 }).actions[0]?.kind, 'createSandbox');
-    t.type(trimPod(pod), 'object');
-    t.type(usedVolumes(pod), 'object');
-    t.type(referencedObjects(pod), 'object');
     t.type(buildPodLimits(pod), 'object');
     const status = buildPodStatus({
       pod,
@@ -50,6 +46,8 @@ for (const [name, strange] of Object.entries(STRANGE)) {
       sandbox: undefined,
       waiting: new Map(),
       terminationMessages: new Map(),
+      verdicts: new Map(),
+      verdict: undefined,
       areVolumesReady: false,
       isTerminal: false,
       nodeIPs: [],

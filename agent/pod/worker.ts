@@ -4,14 +4,16 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Pod } from '../api/objects.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { Wakeup } from '../lib/wakeup.ts';
-import { emptyObservedPod, type ObservedPod } from '../runtime/observed-pod.ts';
+import type { ContainerVerdicts } from '../probe/container-probes.ts';
+import type { ProbeManager } from '../probe/probe-manager.ts';
+import { emptyObservedPod, type ObservedPod, readySandbox } from '../runtime/observed-pod.ts';
 import type { RuntimeSnapshots } from '../runtime/snapshots.ts';
 import { advanceBackoff } from './crash-backoff.ts';
 import type { DesiredPod } from './desired-pod.ts';
 import type { PodEffects } from './effects.ts';
 import { execute } from './execute.ts';
 import { nextLifecycle, nextTermination, type PodLifecycle, shouldTerminate } from './lifecycle.ts';
-import { EMPTY_MEMORY, type PodMemory, withEntry } from './memory.ts';
+import { EMPTY_MEMORY, type PodMemory, type PodVerdict, withEntry } from './memory.ts';
 import { type ActionOutcome, remember } from './outcome.ts';
 import { planPod } from './plan.ts';
 import type { PodAction, PodPlan } from './pod-plan.ts';
@@ -28,6 +30,7 @@ export interface WorkerDeps {
   readonly effects: PodEffects;
   readonly snapshots: RuntimeSnapshots;
   readonly reporter: StatusReporter;
+  readonly probes: ProbeManager;
   readonly crashBackoffMaxMs: number;
 }
 
@@ -93,7 +96,7 @@ export class PodWorker {
       if (this.#memory.isRemoved) return;
       const delayMs = this.#delayMs(plan);
       if (delayMs > 0) await this.#wakeup.wait(delayMs, { signal: shutdown });
-      else await this.#act(plan.actions, shutdown);
+      else await this.#act(plan, shutdown);
     }
   }
 
@@ -111,8 +114,10 @@ export class PodWorker {
     const observed = this.#observed();
     const nowMs = this.#effects.clock.nowMs();
     const before = this.#lifecycle;
+    this.#judgeDeadline(nowMs);
     let plan = this.#plan(observed, nowMs);
-    const next = nextLifecycle(before, this.#desired, observed, plan.isComplete);
+    const isOver = plan.isComplete || this.#memory.verdict !== undefined;
+    const next = nextLifecycle(before, this.#desired, observed, isOver);
     if (next !== before) {
       this.#lifecycle = next;
       this.#effects.logger.info(
@@ -130,18 +135,35 @@ export class PodWorker {
     return plan;
   }
 
+  // activeDeadlineSeconds counts from status.startTime (pkg/kubelet/active_deadline.go).
+  #judgeDeadline(nowMs: number): void {
+    const pod = this.#desired?.pod;
+    if (!pod || this.#memory.verdict || this.#lifecycle !== 'syncing') return;
+    if (nowMs < deadlineAtMs(pod)) return;
+    this.#memory = { ...this.#memory, verdict: DEADLINE_EXCEEDED };
+    this.#effects.events.pod(pod, 'Normal', DEADLINE_EXCEEDED.reason, DEADLINE_EXCEEDED.message);
+  }
+
   #plan(observed: ObservedPod, nowMs: number): PodPlan {
     return planPod({
       lifecycle: this.#lifecycle,
       desired: this.#desired,
       observed,
       memory: this.#memory,
+      verdicts: this.#verdicts(observed),
       nowMs,
     });
   }
 
+  #verdicts(observed: ObservedPod): ReadonlyMap<string, ContainerVerdicts> {
+    const { probes } = this.#deps;
+    const running = observed.containers.filter(({ state }) => state === 'running');
+    return new Map(running.map(({ id, name }) => [id, probes.verdicts(this.podUID, name, id)]));
+  }
+
   #endReason(plan: PodPlan): string {
     if (!this.#desired) return 'the pod object is gone';
+    if (this.#memory.verdict) return this.#memory.verdict.message;
     if (plan.isComplete) return 'all containers have ended';
     if (this.#desired.pod.metadata.deletionTimestamp !== undefined) return 'deletion was asked for';
     return 'the pod is over';
@@ -167,7 +189,10 @@ export class PodWorker {
     if (plan.actions.length === 0) {
       this.#lastActions = [];
       this.#standstill.reset();
-      const dueMs = (plan.recheckAtMs ?? Number.POSITIVE_INFINITY) - this.#effects.clock.nowMs();
+      const pod = this.#lifecycle === 'syncing' ? this.#desired?.pod : undefined;
+      const deadlineMs = pod ? deadlineAtMs(pod) : Number.POSITIVE_INFINITY;
+      const dueAtMs = Math.min(plan.recheckAtMs ?? Number.POSITIVE_INFINITY, deadlineMs);
+      const dueMs = dueAtMs - this.#effects.clock.nowMs();
       return Math.max(1, Math.min(IDLE_RECHECK_MS, dueMs));
     }
     const isStandstill = isDeepStrictEqual(plan.actions, this.#lastActions);
@@ -176,7 +201,8 @@ export class PodWorker {
     return this.#standstill.nextMs();
   }
 
-  async #act(actions: readonly PodAction[], shutdown: AbortSignal): Promise<void> {
+  async #act(plan: PodPlan, shutdown: AbortSignal): Promise<void> {
+    const { actions } = plan;
     this.#interrupt = new AbortController();
     const interrupt = AbortSignal.any([shutdown, this.#interrupt.signal]);
     const target = {
@@ -186,12 +212,11 @@ export class PodWorker {
     };
     this.#effects.logger.debug({ actions }, 'plan');
     this.#advanceCrashBackoffs(actions);
-    await Promise.all(
-      actions.map(async action => {
-        const outcome = await execute(action, target, this.#effects, { shutdown, interrupt });
-        this.#note(action, outcome);
-      }),
-    );
+    const work = runInTurn(actions, async (action, turn) => {
+      const outcome = await execute(action, { ...target, turn }, this.#effects, { shutdown, interrupt });
+      this.#note(action, outcome);
+    });
+    await this.#reportUntil(work, plan, shutdown);
     try {
       await this.#deps.snapshots.refreshPod(this.podUID, { signal: shutdown });
     } catch (error) {
@@ -199,6 +224,17 @@ export class PodWorker {
       // The event stream notices a runtime that is away, relists when it is back and wakes everybody.
       this.#effects.logger.debug({ err: error }, 'pod not read from the runtime after an action');
     }
+  }
+
+  // A pull or a stop may take minutes; what happens to the pod's other containers meanwhile is told all the same.
+  async #reportUntil(work: Promise<void>, plan: PodPlan, shutdown: AbortSignal): Promise<void> {
+    const done = new AbortController();
+    const finished = work.finally(() => done.abort());
+    while (!done.signal.aborted && !shutdown.aborted) {
+      await this.#wakeup.wait(IDLE_RECHECK_MS, { signal: AbortSignal.any([done.signal, shutdown]) });
+      if (!done.signal.aborted && !shutdown.aborted) await this.#report(this.#observed(), plan);
+    }
+    await finished;
   }
 
   #note(action: PodAction, outcome: ActionOutcome): void {
@@ -258,13 +294,47 @@ export class PodWorker {
       ([name, { reason, message }]) => [name, { reason, message }] as const,
     );
     const waiting = new Map([...failures, ...plan.waiting]);
+    const isTerminating = this.#lifecycle !== 'syncing';
+    const podIPs = readySandbox(observed)?.podIPs ?? [];
+    const hostIPs = this.#effects.contexts.nodeIPs();
+    const addresses = pod.spec.hostNetwork ? hostIPs : podIPs;
+    if (this.#lifecycle === 'terminated') this.#deps.probes.remove(this.podUID);
+    else this.#deps.probes.sync(pod, observed, { podIPs: addresses, isTerminating });
     await this.#deps.reporter.report(pod, observed, {
       waiting,
+      verdicts: this.#verdicts(observed),
+      verdict: this.#memory.verdict,
       areVolumesReady: this.#memory.volumes !== undefined,
       isTerminal: this.#lifecycle === 'terminated',
       isFinished: this.#lifecycle === 'terminated' && this.#memory.isTornDown,
     });
   }
+}
+
+const DEADLINE_EXCEEDED: PodVerdict = {
+  reason: 'DeadlineExceeded',
+  message: 'Pod was active on the node longer than the specified deadline',
+};
+
+function deadlineAtMs({ spec, status }: Pod): number {
+  if (spec.activeDeadlineSeconds === undefined || status?.startTime === undefined)
+    return Number.POSITIVE_INFINITY;
+  return Date.parse(status.startTime) + spec.activeDeadlineSeconds * 1000;
+}
+
+/** Runs actions together; each gets a promise for the end of the stops that go before its own. */
+async function runInTurn(
+  actions: readonly PodAction[],
+  run: (action: PodAction, turn: Promise<unknown>) => Promise<void>,
+): Promise<void> {
+  const orderOf = (action: PodAction): number => (action.kind === 'stopContainer' ? action.order : 0);
+  const started: { readonly order: number; readonly done: Promise<void> }[] = [];
+  for (const action of actions.toSorted((a, b) => orderOf(a) - orderOf(b))) {
+    const order = orderOf(action);
+    const earlier = started.filter(other => other.order < order).map(({ done }) => done);
+    started.push({ order, done: run(action, Promise.all(earlier)) });
+  }
+  await Promise.all(started.map(({ done }) => done));
 }
 
 function podName({ metadata }: Pod): string {

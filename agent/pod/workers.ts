@@ -17,6 +17,7 @@ export class PodWorkers {
     this.#deps = deps;
     this.#tasks = new TaskGroup({ signal });
     deps.snapshots.onChange(podUID => this.#onRuntimeChange(podUID));
+    deps.probes.onChange(podUID => this.#workers.get(podUID)?.wake());
     deps.effects.volumes.onChange(podUID => this.#workers.get(podUID)?.wake());
     deps.effects.volumes.objects.onChange(podUID => this.#workers.get(podUID)?.wake());
   }
@@ -101,9 +102,10 @@ export class PodWorkers {
   }
 
   #finish(podUID: string): void {
-    const { effects, snapshots, reporter } = this.#deps;
+    const { effects, snapshots, reporter, probes } = this.#deps;
     this.#workers.delete(podUID);
     reporter.forget(podUID, snapshots.get(podUID));
+    probes.remove(podUID);
     effects.volumes.release(podUID);
     effects.images.release(podUID);
     // Asked for again meanwhile (a UID that came back): start over.

@@ -58,6 +58,8 @@ function makeInput(
     observed,
     sandbox,
     waiting: new Map(),
+    verdicts: new Map(),
+    verdict: undefined,
     terminationMessages: new Map(),
     areVolumesReady: true,
     isTerminal: false,
@@ -195,4 +197,88 @@ t.test('conditions of others stay as they are, and readiness gates decide Ready'
 t.test('reason and message set by others survive while the phase stays', async t => {
   const pod = makePod({}, { phase: 'Running', reason: 'Why', message: 'because' });
   t.match(buildPodStatus(makeInput([makeContainer()], { pod })), { reason: 'Why', message: 'because' });
+});
+
+const init = { name: 'setup', image: 'setup:1' };
+const proxy = { name: 'proxy', image: 'proxy:1', restartPolicy: 'Always' };
+
+t.test('while init containers run the pod is Pending, its containers are PodInitializing', async t => {
+  const pod = makePod({ initContainers: [init, proxy] });
+  const status = buildPodStatus(makeInput([makeContainer({ name: 'setup', id: 'i0' })], { pod }));
+  t.equal(status.phase, 'Pending');
+  t.strictSame(status.containerStatuses?.[0]?.state, { waiting: { reason: 'PodInitializing' } });
+  t.match(
+    status.conditions?.find(({ type }) => type === 'Initialized'),
+    {
+      status: 'False',
+      reason: 'ContainersNotInitialized',
+      message: 'containers with incomplete status: [setup proxy]',
+    },
+  );
+  t.match(status.initContainerStatuses, [{ name: 'setup', ready: false }, { name: 'proxy' }], 'spec order');
+});
+
+t.test(
+  'a failed init container under Never makes the pod Failed, regular containers never started',
+  async t => {
+    const pod = makePod({ initContainers: [init], restartPolicy: 'Never' }, { phase: 'Pending' });
+    const failed = { ...ended, name: 'setup', id: 'i0' };
+    t.equal(buildPodStatus(makeInput([failed], { pod })).phase, 'Pending', 'held back until all is stopped');
+    const status = buildPodStatus(makeInput([failed], { pod, isTerminal: true }));
+    t.equal(status.phase, 'Failed');
+    t.strictSame(status.containerStatuses?.[0]?.state, { waiting: { reason: 'PodInitializing' } });
+  },
+);
+
+t.test('done init containers are ready, a running sidecar counts for Ready', async t => {
+  const pod = makePod({ initContainers: [init, proxy] });
+  const containers = [
+    makeContainer(),
+    makeContainer({ name: 'proxy', id: 'p0' }),
+    { ...ended, name: 'setup', id: 'i0', exitCode: 0 },
+  ];
+  const status = buildPodStatus(makeInput(containers, { pod }));
+  t.equal(status.phase, 'Running');
+  t.equal(condition(status, 'Initialized'), 'True');
+  t.equal(condition(status, 'Ready'), 'True');
+  t.match(status.initContainerStatuses, [{ ready: true }, { ready: true, started: true }]);
+  const without = buildPodStatus(makeInput(containers.slice(0, 1).concat(containers.slice(2)), { pod }));
+  t.equal(condition(without, 'Ready'), 'False');
+});
+
+t.test('readiness follows the probe; an unknown verdict is not ready', async t => {
+  const pod = makePod({ containers: [{ name: 'web', image: 'web:1', readinessProbe: {} }] });
+  const verdicts = (readiness: 'success' | 'failure' | 'unknown') => new Map([['c0', { readiness }]]);
+  const ready = (input: Partial<StatusInput>) =>
+    condition(buildPodStatus(makeInput([makeContainer()], { pod, ...input })), 'Ready');
+  t.equal(ready({ verdicts: verdicts('success') }), 'True');
+  t.equal(ready({ verdicts: verdicts('failure') }), 'False');
+  t.equal(ready({ verdicts: verdicts('unknown') }), 'False');
+});
+
+t.test(
+  'a container is started when its startup probe says so, also across a restart of the agent',
+  async t => {
+    const pod = makePod({ containers: [{ name: 'web', image: 'web:1', startupProbe: {} }] });
+    const started = (input: Partial<StatusInput>) =>
+      buildPodStatus(makeInput([makeContainer()], { pod, ...input })).containerStatuses?.[0]?.started;
+    t.equal(started({}), false);
+    const verdicts = new Map([['c0', { startup: 'success' as const }]]);
+    t.equal(started({ verdicts }), true);
+    const known = buildPodStatus(makeInput([makeContainer()], { pod, verdicts }));
+    t.equal(
+      started({ pod: { ...pod, status: known } }),
+      true,
+      'what the API has holds until the probe speaks',
+    );
+  },
+);
+
+t.test('a pod that the node ended tells why', async t => {
+  const verdict = {
+    reason: 'DeadlineExceeded',
+    message: 'Pod was active on the node longer than the specified deadline',
+  };
+  const status = buildPodStatus(makeInput([ended], { verdict, isTerminal: true }));
+  t.match(status, { phase: 'Failed', ...verdict });
 });

@@ -1,6 +1,6 @@
 // PodStatus from the pod's object and what the runtime shows. Pure; the writer sends what differs.
 
-import type { ContainerStatus, PodStatus } from '../api/objects.ts';
+import type { Container, ContainerStatus, PodStatus } from '../api/objects.ts';
 import { buildQosClass } from '../resources/pod-resources.ts';
 import { buildConditions } from './conditions.ts';
 import { buildContainerStatus, terminateStatus } from './container-status.ts';
@@ -12,8 +12,8 @@ export function buildPodStatus(input: StatusInput): PodStatus {
   const { pod, nowMs } = input;
   const old = pod.status ?? {};
   const now = formatTime(nowMs);
-  const containerStatuses = buildContainerStatuses(input);
-  const phase = buildStickyPhase(input, containerStatuses);
+  const { initContainerStatuses, containerStatuses, ephemeralContainerStatuses } = buildStatusLists(input);
+  const phase = buildStickyPhase(input, initContainerStatuses, containerStatuses);
   const isHeldBack = isTerminalPhase(phase) && !input.isTerminal;
   return {
     // A terminal phase is told only when nothing can run any more (mergePodStatus).
@@ -22,17 +22,19 @@ export function buildPodStatus(input: StatusInput): PodStatus {
     conditions: buildConditions({
       pod,
       phase,
+      initContainerStatuses,
       containerStatuses,
       hasNetwork: isReadyToStart(input),
       now,
     }),
-    ...keptReason(old, phase),
+    ...(input.verdict && input.isTerminal ? input.verdict : keptReason(old, phase)),
     ...hostAddresses(input),
     ...podAddresses(input),
     startTime: old.startTime ?? now,
     qosClass: old.qosClass ?? buildQosClass(pod.spec),
-    ...(old.initContainerStatuses ? { initContainerStatuses: old.initContainerStatuses } : {}),
+    ...(initContainerStatuses.length > 0 ? { initContainerStatuses } : {}),
     containerStatuses,
+    ...(ephemeralContainerStatuses.length > 0 ? { ephemeralContainerStatuses } : {}),
   };
 }
 
@@ -42,18 +44,62 @@ function isReadyToStart({ observed, sandbox, areVolumesReady }: StatusInput): bo
   return areVolumesReady || observed.containers.some(({ sandboxId }) => sandboxId === sandbox.id);
 }
 
-function buildContainerStatuses(input: StatusInput): readonly ContainerStatus[] {
-  const old = new Map((input.pod.status?.containerStatuses ?? []).map(status => [status.name, status]));
-  return input.pod.spec.containers
-    .map(container => buildContainerStatus(input, container, old.get(container.name)))
-    .map(status => (input.isTerminal ? terminateStatus(status) : status))
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+interface StatusLists {
+  /** In spec order. */
+  readonly initContainerStatuses: readonly ContainerStatus[];
+  /** By name, like the next. */
+  readonly containerStatuses: readonly ContainerStatus[];
+  readonly ephemeralContainerStatuses: readonly ContainerStatus[];
 }
 
-function buildStickyPhase(input: StatusInput, statuses: readonly ContainerStatus[]): PodPhase {
+function buildStatusLists(input: StatusInput): StatusLists {
+  const { spec, status = {} } = input.pod;
+  const regular = buildStatuses(input, spec.containers, status.containerStatuses);
+  const init = buildStatuses(input, spec.initContainers, status.initContainerStatuses);
+  const ephemeral = buildStatuses(input, spec.ephemeralContainers, status.ephemeralContainerStatuses);
+  const hasInitialized = init.length === 0 || regular.some(({ containerID }) => containerID !== undefined);
+  const lastStartedInit = init.findLastIndex(({ containerID }) => containerID !== undefined);
+  return {
+    initContainerStatuses: init.map((own, index) =>
+      input.isTerminal && index <= Math.max(0, lastStartedInit) ? terminateStatus(own) : own,
+    ),
+    containerStatuses: regular
+      .map(own => (input.isTerminal && hasInitialized ? terminateStatus(own) : own))
+      .toSorted(byName),
+    ephemeralContainerStatuses: ephemeral
+      .map(own => (input.isTerminal ? terminateStatus(own) : own))
+      .map(own => ({ ...own, ready: false }))
+      .toSorted(byName),
+  };
+}
+
+function buildStatuses(
+  input: StatusInput,
+  containers: readonly Container[] | undefined,
+  old: readonly ContainerStatus[] | undefined,
+): ContainerStatus[] {
+  return (containers ?? []).map(container => {
+    const before = old?.find(({ name }) => name === container.name);
+    return buildContainerStatus(input, container, before);
+  });
+}
+
+function byName(a: ContainerStatus, b: ContainerStatus): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+function buildStickyPhase(
+  input: StatusInput,
+  initStatuses: readonly ContainerStatus[],
+  statuses: readonly ContainerStatus[],
+): PodPhase {
   const oldPhase = input.pod.status?.phase;
   if (oldPhase === 'Succeeded' || oldPhase === 'Failed') return oldPhase;
-  return buildPhase(input.pod.spec, statuses, input.isTerminal);
+  if (input.verdict && input.isTerminal) return 'Failed';
+  const { isTerminal, pod } = input;
+  const phase = buildPhase({ spec: pod.spec, initStatuses, statuses, isTerminal });
+  // All is stopped and no container tells a success: a pod deleted while it was starting.
+  return isTerminal && !isTerminalPhase(phase) ? 'Failed' : phase;
 }
 
 function isTerminalPhase(phase: PodPhase): boolean {

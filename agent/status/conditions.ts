@@ -1,7 +1,7 @@
 // Pod conditions the node owns (pkg/kubelet/status/generate.go). Conditions of others are never touched.
 
 import type { ContainerStatus, Pod, PodCondition } from '../api/objects.ts';
-import type { PodPhase } from './phase.ts';
+import { isSidecar, type PodPhase } from './phase.ts';
 
 /** Condition types this node writes; the rest of the list belongs to controllers. */
 export const OWNED_CONDITIONS: ReadonlySet<string> = new Set([
@@ -19,6 +19,7 @@ const TRUE: Verdict = { status: 'True' };
 export interface ConditionInput {
   readonly pod: Pod;
   readonly phase: PodPhase;
+  readonly initContainerStatuses: readonly ContainerStatus[];
   readonly containerStatuses: readonly ContainerStatus[];
   readonly hasNetwork: boolean;
   readonly now: string;
@@ -30,7 +31,7 @@ export function buildConditions(input: ConditionInput): readonly PodCondition[] 
   const containersReady = containersReadyVerdict(input);
   const verdicts: readonly (readonly [string, Verdict])[] = [
     ['PodReadyToStartContainers', input.hasNetwork ? TRUE : { status: 'False' }],
-    ['Initialized', input.phase === 'Succeeded' ? { status: 'True', reason: 'PodCompleted' } : TRUE],
+    ['Initialized', initializedVerdict(input)],
     ['Ready', readyVerdict(input.pod, containersReady)],
     ['ContainersReady', containersReady],
     ['PodScheduled', TRUE],
@@ -56,13 +57,44 @@ function buildCondition(
   };
 }
 
-function containersReadyVerdict({ pod, phase, containerStatuses }: ConditionInput): Verdict {
+function initializedVerdict({
+  pod,
+  phase,
+  initContainerStatuses,
+  containerStatuses,
+}: ConditionInput): Verdict {
+  if (phase === 'Succeeded') return { status: 'True', reason: 'PodCompleted' };
+  const hasRun = containerStatuses.some(({ state }) => state.running ?? state.terminated);
+  const was = pod.status?.conditions?.find(({ type }) => type === 'Initialized')?.status;
+  if (hasRun || (was === 'True' && initContainerStatuses.length > 0)) return TRUE;
+  const incomplete: string[] = [];
+  for (const container of pod.spec.initContainers ?? []) {
+    const status = initContainerStatuses.find(({ name }) => name === container.name);
+    const isDone = isSidecar(container) ? status?.started : status?.ready;
+    if (!isDone) incomplete.push(container.name);
+  }
+  if (incomplete.length === 0) return TRUE;
+  return {
+    status: 'False',
+    reason: 'ContainersNotInitialized',
+    message: `containers with incomplete status: [${incomplete.join(' ')}]`,
+  };
+}
+
+function containersReadyVerdict({
+  pod,
+  phase,
+  initContainerStatuses,
+  containerStatuses,
+}: ConditionInput): Verdict {
   if (phase === 'Succeeded') return { status: 'False', reason: 'PodCompleted' };
   if (phase === 'Failed') return { status: 'False', reason: 'PodFailed' };
   const unknown: string[] = [];
   const unready: string[] = [];
-  for (const { name } of pod.spec.containers) {
-    const status = containerStatuses.find(candidate => candidate.name === name);
+  const sidecars = (pod.spec.initContainers ?? []).filter(isSidecar);
+  const statuses = [...initContainerStatuses, ...containerStatuses];
+  for (const { name } of [...sidecars, ...pod.spec.containers]) {
+    const status = statuses.find(candidate => candidate.name === name);
     if (!status) unknown.push(name);
     else if (!status.ready) unready.push(name);
   }

@@ -1,6 +1,7 @@
 // ContainerStatus of one container from its instances (kubelet_pods.go convertToAPIContainerStatuses).
 
 import type { Container, ContainerState, ContainerStateTerminated, ContainerStatus } from '../api/objects.ts';
+import type { ContainerVerdicts } from '../probe/container-probes.ts';
 import type { ObservedContainer } from '../runtime/observed-pod.ts';
 import type { StatusInput } from './status-input.ts';
 import { formatTime } from './timestamp.ts';
@@ -18,13 +19,14 @@ export function buildContainerStatus(
   const { state, lastState } = newest
     ? statesOf(input, container.name, newest, previous, old)
     : stateWithoutInstance(input, container, old);
-  const isRunning = state.running !== undefined;
+  const verdicts = newest && state.running ? (input.verdicts.get(newest.id) ?? {}) : {};
+  const isStarted = state.running !== undefined && hasStarted(container, verdicts, newest, old, input);
   return {
     name: container.name,
     state,
     lastState,
-    ready: isRunning,
-    started: isRunning,
+    ready: isInit(input, container) ? hasCompleted(state) : isStarted && isReady(container, verdicts),
+    started: isStarted,
     restartCount: Math.max(
       newest?.restartCount ?? 0,
       old?.restartCount ?? 0,
@@ -35,6 +37,36 @@ export function buildContainerStatus(
     ...containerIdOf(input, newest, old),
     ...resourcesOf(container),
   };
+}
+
+// Until the startup probe has spoken, what the API has for this very container still holds: a restart of the agent
+// takes nobody's readiness.
+function hasStarted(
+  container: Container,
+  { startup }: ContainerVerdicts,
+  newest: ObservedContainer | undefined,
+  old: ContainerStatus | undefined,
+  input: StatusInput,
+): boolean {
+  if (!container.startupProbe) return true;
+  if (startup === undefined || startup === 'unknown') {
+    return old?.started === true && old.containerID === `${input.runtimeName}://${newest?.id}`;
+  }
+  return startup === 'success';
+}
+
+// An ordinary init container is ready when it is over and done; a sidecar is judged like a regular container.
+function isInit({ pod }: StatusInput, container: Container): boolean {
+  const isListed = pod.spec.initContainers?.some(({ name }) => name === container.name) ?? false;
+  return isListed && container.restartPolicy !== 'Always';
+}
+
+function hasCompleted({ terminated }: ContainerState): boolean {
+  return terminated?.exitCode === 0 && terminated.reason !== 'OOMKilled';
+}
+
+function isReady(container: Container, { readiness }: ContainerVerdicts): boolean {
+  return !container.readinessProbe || readiness === 'success';
 }
 
 function containerIdOf(
@@ -105,6 +137,9 @@ function stateWithoutInstance(
   old: ContainerStatus | undefined,
 ): { readonly state: ContainerState; readonly lastState: ContainerState } {
   if (old?.state.terminated) return { state: old.state, lastState: old.lastState };
+  if (isInit(input, container) && hasRegularInstance(input)) {
+    return { state: { terminated: INIT_COMPLETED }, lastState: old?.lastState ?? {} };
+  }
   // An agent that has just started does not know yet why a container waits; what was said before still holds.
   const waiting = input.waiting.get(container.name) ??
     old?.state.waiting ?? { reason: defaultWaitingReason(input) };
@@ -117,6 +152,20 @@ function stateWithoutInstance(
     finishedAt: null,
   };
   return { state: { waiting }, lastState: { terminated: lost } };
+}
+
+// Its record was cleaned away after it had done its work.
+const INIT_COMPLETED: ContainerStateTerminated = {
+  exitCode: 0,
+  reason: 'Completed',
+  message:
+    'Unable to get init container status from container runtime and pod has been initialized, treat it as exited normally',
+  startedAt: null,
+  finishedAt: null,
+};
+
+function hasRegularInstance({ pod, observed }: StatusInput): boolean {
+  return pod.spec.containers.some(({ name }) => observed.containers.some(instance => instance.name === name));
 }
 
 function lostRestarts(

@@ -40,6 +40,7 @@ const OWNED_FIELDS: ReadonlySet<string> = new Set([
   'qosClass',
   'initContainerStatuses',
   'containerStatuses',
+  'ephemeralContainerStatuses',
 ]);
 
 function patchConditions(old: readonly PodCondition[], next: readonly PodCondition[]): Json {

@@ -1,4 +1,5 @@
 import type { Pod } from '../api/objects.ts';
+import type { ContainerVerdicts } from '../probe/container-probes.ts';
 import type { ObservedPod, ObservedSandbox } from '../runtime/observed-pod.ts';
 
 /** Everything a PodStatus is built from. */
@@ -12,6 +13,10 @@ export interface StatusInput {
   readonly waiting: ReadonlyMap<string, { readonly reason: string; readonly message: string }>;
   /** Texts for terminated instances that come from their termination message, by container ID. */
   readonly terminationMessages: ReadonlyMap<string, string>;
+  /** What the probes say, by container ID. */
+  readonly verdicts: ReadonlyMap<string, ContainerVerdicts>;
+  /** Why the node ended the pod on its own account; becomes reason and message of phase Failed. */
+  readonly verdict: { readonly reason: string; readonly message: string } | undefined;
   readonly areVolumesReady: boolean;
   /** Every container is stopped for good: the phase has to be a terminal one. */
   readonly isTerminal: boolean;
