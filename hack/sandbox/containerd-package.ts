@@ -5,8 +5,8 @@ import { CACHE_ROOT } from './paths.ts';
 import { runOk } from './run.ts';
 import { type Log, step } from './step.ts';
 
-/** trixie has containerd 1.7, sid has 2.x. */
-export type DebianSuite = 'trixie' | 'forky' | 'sid';
+/** bookworm has containerd 1.6, trixie 1.7, sid 2.x. */
+export type DebianSuite = 'bookworm' | 'trixie' | 'forky' | 'sid';
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
@@ -55,13 +55,18 @@ async function fetchPackage(suite: DebianSuite, signal: AbortSignal): Promise<st
 }
 
 /** apt with lists, cache and sources of its own; the mirror is the one this machine uses already. */
-async function prepareApt(scratch: string, suite: DebianSuite, signal: AbortSignal): Promise<string[]> {
+export async function prepareApt(
+  scratch: string,
+  suite: DebianSuite,
+  signal: AbortSignal,
+  kind: 'deb' | 'deb-src' = 'deb',
+): Promise<string[]> {
   await mkdir(join(scratch, 'lists', 'partial'), { recursive: true });
   await mkdir(join(scratch, 'cache', 'archives', 'partial'), { recursive: true });
   await writeFile(join(scratch, 'status'), '');
   await writeFile(
     join(scratch, 'sources.list'),
-    `deb [signed-by=${KEYRING}] ${await findDebianMirror(signal)} ${suite} main\n`,
+    `${kind} [signed-by=${KEYRING}] ${await findDebianMirror(signal)} ${suite} main\n`,
   );
   return [
     ['Dir::Etc::SourceList', join(scratch, 'sources.list')],

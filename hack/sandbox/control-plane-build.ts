@@ -50,7 +50,7 @@ async function build(
   try {
     await mkdir(scratch, { recursive: true });
     const output = join(scratch, 'control-plane');
-    const flags = ['-trimpath', '-buildvcs=false', '-tags', 'providerless', '-ldflags', linkerFlags(version)];
+    const flags = kubernetesBuildFlags(version);
     await runOk('go', ['build', ...flags, '-o', output, '.'], {
       signal: options.signal,
       env,
@@ -63,11 +63,16 @@ async function build(
   }
 }
 
-function kubernetesVersion(goMod: string): string {
+/** The version of Kubernetes that a go.mod asks for. */
+export function kubernetesVersion(goMod: string): string {
   const version = /^\s*k8s\.io\/kubernetes (v\S+)$/m.exec(goMod)?.[1];
-  if (version === undefined)
-    throw new Error('hack/control-plane/go.mod names no version of k8s.io/kubernetes');
+  if (version === undefined) throw new Error('go.mod names no version of k8s.io/kubernetes');
   return version;
+}
+
+/** Flags for `go build`; the same for all that is built, so that compiled packages are shared. */
+export function kubernetesBuildFlags(version: string): string[] {
+  return ['-trimpath', '-buildvcs=false', '-tags', 'providerless', '-ldflags', linkerFlags(version)];
 }
 
 /** The version must be linked in, or the programs call themselves v0.0.0 and refuse each other. */

@@ -6,6 +6,8 @@ export interface ImageSpec {
   /** Full references, e.g. `docker.io/library/busybox:1.36`. */
   readonly names: readonly string[];
   readonly files: readonly TarEntry[];
+  /** Whole tar archives below the files; images that are given the same buffer share the layer. */
+  readonly baseLayers?: readonly Buffer[];
   readonly entrypoint?: readonly string[];
   readonly command?: readonly string[];
   readonly user?: string;
@@ -14,6 +16,14 @@ export interface ImageSpec {
 interface Blob {
   readonly digest: string;
   readonly content: Buffer;
+}
+
+/** What a registry stores of one image. */
+export interface BuiltImage {
+  readonly names: readonly string[];
+  readonly manifest: Blob;
+  readonly config: Blob;
+  readonly layers: readonly Blob[];
 }
 
 const MEDIA_TYPES = {
@@ -27,12 +37,16 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 
 /** One archive with all the images; `architecture` in Go's spelling. */
 export function buildImageArchive(images: readonly ImageSpec[], architecture: string): Buffer {
+  return archiveImages(buildImages(images, architecture), architecture);
+}
+
+/** The same, of images that are built already. */
+export function archiveImages(images: readonly BuiltImage[], architecture: string): Buffer {
   const blobs = new Map<string, Buffer>();
-  const manifests = images.flatMap(image => {
-    const parts = buildImage(image, architecture);
-    for (const { digest, content } of [parts.layer, parts.config, parts.manifest]) blobs.set(digest, content);
-    return image.names.map(name => ({
-      ...descriptor(MEDIA_TYPES.manifest, parts.manifest),
+  const manifests = images.flatMap(({ names, manifest, config, layers }) => {
+    for (const { digest, content } of [...layers, config, manifest]) blobs.set(digest, content);
+    return names.map(name => ({
+      ...descriptor(MEDIA_TYPES.manifest, manifest),
       platform: { os: 'linux', architecture },
       annotations: {
         'io.containerd.image.name': name,
@@ -50,8 +64,20 @@ export function buildImageArchive(images: readonly ImageSpec[], architecture: st
   ]);
 }
 
-function buildImage(image: ImageSpec, architecture: string): { layer: Blob; config: Blob; manifest: Blob } {
-  const layer = blob(buildTar(image.files));
+export function buildImages(images: readonly ImageSpec[], architecture: string): BuiltImage[] {
+  const bases = new Map<Buffer, Blob>();
+  const baseLayer = (content: Buffer): Blob => {
+    const layer = bases.get(content) ?? blob(content); // a digest of a large layer takes its time
+    bases.set(content, layer);
+    return layer;
+  };
+  return images.map(image => {
+    const layers = [...(image.baseLayers ?? []).map(baseLayer), blob(buildTar(image.files))];
+    return buildImage(image, layers, architecture);
+  });
+}
+
+function buildImage(image: ImageSpec, layers: readonly Blob[], architecture: string): BuiltImage {
   const config = blob(
     JSON.stringify({
       os: 'linux',
@@ -63,7 +89,7 @@ function buildImage(image: ImageSpec, architecture: string): { layer: Blob; conf
         ...(image.user && { User: image.user }),
         WorkingDir: '/',
       },
-      rootfs: { type: 'layers', diff_ids: [layer.digest] }, // the layer is not compressed
+      rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) }, // they are not compressed
     }),
   );
   const manifest = blob(
@@ -71,10 +97,10 @@ function buildImage(image: ImageSpec, architecture: string): { layer: Blob; conf
       schemaVersion: 2,
       mediaType: MEDIA_TYPES.manifest,
       config: descriptor(MEDIA_TYPES.config, config),
-      layers: [descriptor(MEDIA_TYPES.layer, layer)],
+      layers: layers.map(layer => descriptor(MEDIA_TYPES.layer, layer)),
     }),
   );
-  return { layer, config, manifest };
+  return { names: image.names, layers, config, manifest };
 }
 
 function blob(content: Buffer | string): Blob {

@@ -39,10 +39,10 @@ function header(fields: {
   size?: number;
   target?: string;
 }): Buffer {
-  if (fields.path.length > 100) throw new Error(`path too long for a plain tar header: ${fields.path}`);
+  const { prefix, name } = splitPath(fields.path);
   const block = Buffer.alloc(BLOCK_BYTES);
   const octal = (value: number, width: number) => `${value.toString(8).padStart(width - 1, '0')}\0`;
-  block.write(fields.path, 0);
+  block.write(name, 0);
   block.write(octal(fields.mode, 8), 100);
   block.write(octal(0, 8), 108); // uid
   block.write(octal(0, 8), 116); // gid
@@ -52,7 +52,16 @@ function header(fields: {
   block.write(fields.type, 156);
   block.write(fields.target ?? '', 157);
   block.write('ustar\x0000', 257);
+  block.write(prefix, 345);
   const checksum = block.reduce((sum, byte) => sum + byte, 0);
   block.write(`${checksum.toString(8).padStart(6, '0')}\0 `, 148);
   return block;
+}
+
+/** A path of more than 100 characters has its front part in a field of its own. */
+function splitPath(path: string): { readonly prefix: string; readonly name: string } {
+  if (path.length <= 100) return { prefix: '', name: path };
+  const slash = path.indexOf('/', path.length - 101);
+  if (slash < 0 || slash > 155) throw new Error(`path too long for a tar header: ${path}`);
+  return { prefix: path.slice(0, slash), name: path.slice(slash + 1) };
 }

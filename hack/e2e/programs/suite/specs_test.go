@@ -1,0 +1,60 @@
+package suite
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"regexp"
+	"strings"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
+)
+
+var specResults string
+
+// result is what hack/conformance reads, one line each, while the suite runs.
+type result struct {
+	Name     string  `json:"name"`
+	State    string  `json:"state"`
+	Seconds  float64 `json:"seconds"`
+	Message  string  `json:"message,omitempty"`
+	Location string  `json:"location,omitempty"`
+}
+
+var _ = ginkgo.ReportAfterEach(func(report ginkgo.SpecReport) {
+	// A spec that the filter left out has run nothing, unlike one that skipped itself.
+	if specResults == "" || report.State.Is(types.SpecStatePending) || (report.State.Is(types.SpecStateSkipped) && report.Failure.Message == "") {
+		return
+	}
+	line, err := json.Marshal(result{
+		Name:     report.FullText(),
+		State:    report.State.String(),
+		Seconds:  report.RunTime.Seconds(),
+		Message:  report.Failure.Message,
+		Location: report.Failure.Location.String(),
+	})
+	must(err)
+	// One write per line: several processes append to the same file.
+	file, err := os.OpenFile(specResults, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	must(err)
+	_, err = file.Write(append(line, '\n'))
+	must(err)
+	must(file.Close())
+})
+
+// focusOn makes ginkgo run the specs of the list and no others. A regular expression is the only way in; it sees
+// the suite's own description in front of each spec's text.
+func focusOn(list string) error {
+	content, err := os.ReadFile(list)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for name := range strings.Lines(string(content)) {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, regexp.QuoteMeta(name))
+		}
+	}
+	return flag.Set("ginkgo.focus", "^[^[]*(?:"+strings.Join(names, "|")+")$")
+}

@@ -1,0 +1,54 @@
+import type { Log } from '../sandbox/step.ts';
+import { firstErrorLine, type SpecResult, verdictOf } from './results.ts';
+import { type Spec, UNKNOWN_SECONDS } from './specs.ts';
+
+const REPORT_EVERY_MS = 15_000;
+
+/** Tells how far a run has come: failures at once, the rest now and then. */
+export class Progress {
+  readonly results = new Map<string, SpecResult>();
+  readonly #specs: readonly Spec[];
+  readonly #expected: ReadonlyMap<string, SpecResult>;
+  readonly #log: Log;
+  readonly #startedAtMs = performance.now();
+  #reportedAtMs = performance.now();
+  #failed = 0;
+
+  /** `expected`: earlier results, for their durations. */
+  constructor(specs: readonly Spec[], expected: ReadonlyMap<string, SpecResult>, log: Log) {
+    this.#specs = specs;
+    this.#expected = expected;
+    this.#log = log;
+  }
+
+  add(result: SpecResult): void {
+    this.results.set(result.name, result);
+    if (verdictOf(result) === 'failed') {
+      this.#failed += 1;
+      this.#log(`FAILED after ${result.seconds.toFixed(0)} s: ${result.name}\n    ${firstErrorLine(result)}`);
+    }
+    const nowMs = performance.now();
+    if (nowMs - this.#reportedAtMs < REPORT_EVERY_MS && this.results.size < this.#specs.length) return;
+    this.#reportedAtMs = nowMs;
+    const left = this.#estimateLeftSeconds(nowMs);
+    this.#log(
+      `${this.results.size} / ${this.#specs.length}, ${this.#failed} failed, about ${formatDuration(left)} left`,
+    );
+  }
+
+  /** Goes by how long what is done was expected to take, and what is left. */
+  #estimateLeftSeconds(nowMs: number): number {
+    let done = 0;
+    let left = 0;
+    for (const { name } of this.#specs) {
+      const seconds = this.#expected.get(name)?.seconds ?? UNKNOWN_SECONDS;
+      if (this.results.has(name)) done += seconds;
+      else left += seconds;
+    }
+    return ((nowMs - this.#startedAtMs) / 1000) * (left / Math.max(done, 1));
+  }
+}
+
+function formatDuration(seconds: number): string {
+  return seconds < 90 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(0)} min`;
+}
