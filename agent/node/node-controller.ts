@@ -26,7 +26,7 @@ import { findOverReservations } from './node-resources.ts';
 import { type NodeView, NodeWatch } from './node-watch.ts';
 import { PodNetwork } from './pod-network.ts';
 import { ensureRegistered } from './registration.ts';
-import { findNetworkProblem, findRuntimeProblems } from './runtime-health.ts';
+import { findNetworkProblem, findRuntimeProblems, hungCallAfterMs } from './runtime-health.ts';
 import { type RuntimeCalls, RuntimeMonitor } from './runtime-monitor.ts';
 import { StatusWriter } from './status-writer.ts';
 
@@ -306,8 +306,9 @@ export class NodeController {
 
   #findProblems(nowMs: number): readonly string[] {
     const describe = (subject: string): string => this.#health.describePod(subject) ?? subject;
+    const overdueMs = hungCallAfterMs(this.#settings.config.runtime.requestTimeoutMs);
     const problems = [
-      ...findRuntimeProblems(this.#runtime.facts(), nowMs, describe),
+      ...findRuntimeProblems(this.#runtime.facts(), nowMs, overdueMs, describe),
       ...(this.#csiNodeProblem === undefined ? [] : [this.#csiNodeProblem]),
       ...this.#health.reporters.flatMap(report => report()),
       ...(this.#addresses.kind === 'problem' ? [this.#addresses.problem] : []),

@@ -2,7 +2,7 @@ import t from 'tap';
 import {
   findNetworkProblem,
   findRuntimeProblems,
-  HUNG_CALL_AFTER_MS,
+  hungCallAfterMs,
   type RuntimeFacts,
 } from './runtime-health.ts';
 
@@ -17,9 +17,12 @@ const HEALTHY: RuntimeFacts = {
   inFlight: [],
 };
 const NOW_MS = 1_000_000;
+const OVERDUE_MS = 60_000;
 
 function problems(change: Partial<RuntimeFacts>): readonly string[] {
-  return findRuntimeProblems({ ...HEALTHY, ...change }, NOW_MS, uid => (uid === 'u1' ? 'default/web' : uid));
+  return findRuntimeProblems({ ...HEALTHY, ...change }, NOW_MS, OVERDUE_MS, uid =>
+    uid === 'u1' ? 'default/web' : uid,
+  );
 }
 
 t.test('findRuntimeProblems() is silent about a healthy runtime', async t => {
@@ -67,8 +70,14 @@ t.test('findRuntimeProblems() forgives the moment in which a CNI configuration i
   t.equal(problems({ conditions, lostSinceMs: since(500) }).length, 1);
 });
 
+t.test('hungCallAfterMs() is over before a call is given up', async t => {
+  t.equal(hungCallAfterMs(120_000), OVERDUE_MS);
+  t.equal(hungCallAfterMs(20_000), 10_000);
+  t.equal(hungCallAfterMs(600_000), OVERDUE_MS, 'and never later than this');
+});
+
 t.test('findRuntimeProblems() names a hung call and its pod', async t => {
-  const startedAtMs = NOW_MS - HUNG_CALL_AFTER_MS - 1;
+  const startedAtMs = NOW_MS - OVERDUE_MS - 1;
   t.strictSame(
     problems({
       inFlight: [

@@ -25,16 +25,24 @@ export const RUNTIME_DOWN_AFTER_MS = 2_000;
 // A CNI configuration that is being replaced is gone for a moment; the same reasoning, within the second.
 export const CONDITION_LOST_AFTER_MS = 500;
 
-// Calls take milliseconds; on a crowded disk seconds. Half the kubelet's runtimeRequestTimeout, so the call is still
-// under way when it is named.
-export const HUNG_CALL_AFTER_MS = 60_000;
+// Calls take milliseconds; on a crowded disk seconds.
+const HUNG_CALL_AFTER_MAX_MS = 60_000;
+
+/** Half the runtimeRequestTimeout at most, so that the call is still under way when it is named. */
+export function hungCallAfterMs(requestTimeoutMs: number): number {
+  return Math.min(HUNG_CALL_AFTER_MAX_MS, requestTimeoutMs / 2);
+}
 
 const NETWORK_TEXT = 'container runtime network not ready';
 
-/** Problems in the order of the kubelet's Ready message; `describeSubject` makes a pod's name of its UID. */
+/**
+ * Problems in the order of the kubelet's Ready message; a call is hung when it is `overdueMs` late, and
+ * `describeSubject` makes a pod's name of its UID.
+ */
 export function findRuntimeProblems(
   facts: RuntimeFacts,
   nowMs: number,
+  overdueMs: number,
   describeSubject: (subject: string) => string,
 ): readonly string[] {
   const { conditions, failure } = facts;
@@ -45,7 +53,7 @@ export function findRuntimeProblems(
     nowMs - (facts.lostSinceMs.get(type) ?? 0) >= CONDITION_LOST_AFTER_MS;
   if (!conditions) return ['container runtime status check may not have completed yet'];
   return [
-    ...findHungCalls(facts.inFlight, { nowMs, overdueMs: HUNG_CALL_AFTER_MS }).map(({ method, subject }) =>
+    ...findHungCalls(facts.inFlight, { nowMs, overdueMs }).map(({ method, subject }) =>
       // Without its age: a message that changes every second would be a write every second.
       [`container runtime call ${method}`, subject && `for ${describeSubject(subject)}`, 'does not return']
         .filter(part => part !== '')

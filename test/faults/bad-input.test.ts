@@ -175,7 +175,7 @@ for (const trouble of TROUBLES) {
 await t.test('no runtime socket: the node is not Ready and says why; pods run on', async t => {
   await cluster.killAgent();
   const missing = 'unix:///run/containerd/missing.sock';
-  await cluster.startAgent([`--container-runtime-endpoint=${missing}`]);
+  await cluster.startAgent({ extraArgs: [`--container-runtime-endpoint=${missing}`] });
   const found = await cluster.untilNode(
     'not Ready',
     node => readyOf(node)?.status === 'False' && (readyOf(node)?.message ?? '').includes('missing.sock'),

@@ -10,6 +10,7 @@ import type { KubeObject, Node, Pod } from '../../agent/api/objects.ts';
 import { connectRuntime, type RuntimeConnection } from '../../agent/cri/connect.ts';
 import { NotFoundError } from '../../agent/lib/errors.ts';
 import { createSilentLogger } from '../../agent/lib/logger.ts';
+import type { AgentStartOptions } from '../../hack/sandbox/agent.ts';
 import { IMAGES } from '../../hack/sandbox/images.ts';
 import type { SandboxNode } from '../../hack/sandbox/node.ts';
 import { signalProcess } from '../../hack/sandbox/process.ts';
@@ -131,12 +132,12 @@ export class FaultCluster {
 
   // ---- The agent
 
-  async startAgent(extraArgs: readonly string[] = []): Promise<void> {
-    await this.node.agent.ensureStarted({ signal: never, extraArgs });
+  async startAgent(options: Omit<AgentStartOptions, 'signal'> = {}): Promise<void> {
+    await this.node.agent.ensureStarted({ signal: never, ...options });
   }
 
-  async startReadyAgent(): Promise<void> {
-    await this.startAgent();
+  async startReadyAgent(options: Omit<AgentStartOptions, 'signal'> = {}): Promise<void> {
+    await this.startAgent(options);
     await this.untilNode(
       'Ready',
       node => readyOf(node)?.status === 'True' && node.spec?.taints === undefined,

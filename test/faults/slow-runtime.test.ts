@@ -7,12 +7,15 @@ import { FaultCluster, isRunning, pause, readyOf, restartCounts } from './fault-
 
 t.setTimeout(240_000);
 
-const cluster = await FaultCluster.start({ name: process.env['NODELET_TEST_SANDBOX'] ?? 'faults' });
+const cluster = await FaultCluster.start({
+  name: process.env['NODELET_TEST_SANDBOX'] ?? 'faults',
+  config: { runtimeRequestTimeout: '30s' },
+});
 t.teardown(async () => await cluster.stop());
 await cluster.removePods();
 
-// What the agent waits before it names a call (HUNG_CALL_AFTER_MS), and its next look at the runtime.
-const HUNG_AFTER_MS = 60_000;
+// What the agent waits before it names a call, half the request timeout, and its next look at the runtime.
+const HUNG_AFTER_MS = 15_000;
 const LOOK_MS = 10_000;
 // More than any bound on calls that run at the same time.
 const HUNG_PODS = 5;

@@ -1,4 +1,5 @@
-// Pods come and go while the agent is killed again and again, 0.3 to 3 s after each start; afterwards everything is as asked and nothing is left.
+// Pods come and go while the agent is killed again and again, 0.3 to 3 s after each start; afterwards everything is as
+// asked and nothing is left.
 
 import { strict as assert } from 'node:assert';
 import t from 'tap';
@@ -6,7 +7,7 @@ import { FaultCluster, pause } from './fault-cluster.ts';
 
 t.setTimeout(240_000);
 
-const STORM_MS = 30_000;
+const STORM_MS = 20_000;
 const KILL_STEP_MS = 300;
 const PODS_AT_A_TIME = 4;
 
