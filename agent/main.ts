@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Composition root: configuration -> edges -> subsystems -> run until a signal. No logic lives here.
 
+import { flushCompileCache } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { ApiClient } from './api/client.ts';
 import { EventRecorder } from './api/events.ts';
@@ -210,6 +211,8 @@ async function runNode(
   tasks.run(async inner => {
     await settledOrAborted(observed, AbortSignal.any([inner, AbortSignal.timeout(READY_AT_LATEST_MS)]));
     notifier.ready();
+    // Where NODE_COMPILE_CACHE is set: now, because an agent that is killed writes nothing. 30 ms once, then under one.
+    flushCompileCache();
   });
   tasks.run(async inner => {
     await settledOrAborted(observed, inner);

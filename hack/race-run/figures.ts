@@ -92,6 +92,5 @@ export const UNWRITTEN_ROWS: Partial<Record<RowName, string>> = {
 
 /** Rows that nodelet cannot take part in yet; the kubelet runs them alone. */
 export const NODELET_CANNOT: Partial<Record<RowName, string>> = {
-  readiness: 'nodelet has no probes yet',
   exec: 'nodelet has no node server yet',
 };

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Holder } from './holder.ts';
-import { CHECKOUT } from './paths.ts';
+import { CACHE_ROOT, CHECKOUT } from './paths.ts';
 import { signalProcess } from './process.ts';
 
 export interface AgentStartOptions {
@@ -9,6 +9,10 @@ export interface AgentStartOptions {
   readonly extraArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
+
+// As systemd/nodelet.service starts it, so that what is measured and tested here is what runs there.
+const NODE_FLAGS = ['--max-old-space-size=384', '--max-semi-space-size=2'];
+const ENVIRONMENT = { MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: join(CACHE_ROOT, 'compiled') };
 
 /** nodelet itself, as a process on one node. Its configuration is `/etc/nodelet/config.yaml` there. */
 export class AgentProcess {
@@ -24,13 +28,18 @@ export class AgentProcess {
   async ensureStarted({ signal, extraArgs = [], env = {} }: AgentStartOptions): Promise<void> {
     if (await this.isRunning()) return;
     const args = [
+      ...NODE_FLAGS,
       join(CHECKOUT, 'agent', 'main.ts'),
       'run',
       '--config',
       '/etc/nodelet/config.yaml',
       ...extraArgs,
     ];
-    await this.#holder.startDaemon('agent', process.execPath, args, { logPath: this.logPath, env, signal });
+    await this.#holder.startDaemon('agent', process.execPath, args, {
+      logPath: this.logPath,
+      env: { ...ENVIRONMENT, ...env },
+      signal,
+    });
   }
 
   /** Asks it to end and waits for that; SIGKILL after ten seconds. */
