@@ -89,7 +89,8 @@ install_dependencies() {
   # npm writes this file last.
   [ "$checkout/node_modules/.package-lock.json" -nt "$checkout/package-lock.json" ] && return
   command -v npm >/dev/null || install_packages npm
-  quietly "npm packages" npm ci --prefix "$checkout" --no-audit --no-fund
+  # `npm ci` refuses a lock file without the optional packages of other systems, which not every registry has.
+  quietly "npm packages" npm install --no-save --prefix "$checkout" --no-audit --no-fund
   touch "$checkout/node_modules/.package-lock.json"
 }
 
