@@ -1,7 +1,7 @@
 // One GET as a probe or a hook makes it: a connection of its own, nothing verified, redirects on the same host
 // followed, everything within one deadline, and no more of the answer read than anybody asks for.
 
-import { type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http';
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { Deadline } from '../lib/deadline.ts';
@@ -156,12 +156,12 @@ function bodyErrorText(error: unknown): string {
 }
 
 function failure({ url }: HttpRequest, error: unknown, isTimeout: boolean): HttpOutcome {
-  const isPlainAnswer = isCode(error, 'ERR_SSL_WRONG_VERSION_NUMBER');
+  const isPlainAnswer = tlsFailure(error) === 'wrong version number'; // of a TLS record that is none
   const text = isTimeout
     ? 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
     : isPlainAnswer
       ? 'http: server gave HTTP response to HTTPS client'
-      : formatNetworkError(error, url.authority);
+      : formatFailure(error, url.authority);
   const message = `Get ${JSON.stringify(formatUrl(url))}: ${text}`;
   return { kind: 'failed', message, isTimeout, isPlainAnswer };
 }
@@ -171,6 +171,13 @@ function broken(location: string, text: string): HttpOutcome {
   return { kind: 'failed', message, isTimeout: false, isPlainAnswer: false };
 }
 
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+function formatFailure(error: unknown, authority: string): string {
+  const tls = tlsFailure(error);
+  return tls === undefined ? formatNetworkError(error, authority) : `tls: ${tls}`;
+}
+
+// The reason in OpenSSL's line `error:0A00010B:SSL routines:function:reason:file:line:`.
+function tlsFailure(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  return /:SSL routines:[^:]*:([^:]+):/.exec(error.message)?.[1];
 }
