@@ -139,7 +139,7 @@ export class ConnectionPool {
   async #dialWhileWanted(): Promise<void> {
     const { signal } = this.#lifetime;
     while (this.#isDialWanted()) {
-      await sleep(this.#notBeforeMs - Date.now(), { signal });
+      await sleep(this.#notBeforeMs - performance.now(), { signal });
       if (!this.#isDialWanted()) return;
       try {
         this.#adopt(await dial(this.#endpoint, this.#tls(), { signal }));
@@ -173,7 +173,7 @@ export class ConnectionPool {
   }
 
   #onFailure(error: UnavailableError | DeniedError): void {
-    this.#notBeforeMs = Date.now() + this.#backoff.nextMs();
+    this.#notBeforeMs = performance.now() + this.#backoff.nextMs();
     this.#lastError = error.message;
     this.#outage ??= { sinceMs: Date.now(), reasons: new Set() };
     const { reasons } = this.#outage;

@@ -63,10 +63,10 @@ export class LeaseKeeper {
 
   // Only a lease that is not there yet has a reason to be woken.
   async #waitFor(delayMs: number, isRenewed: boolean, signal: AbortSignal): Promise<void> {
-    const untilMs = this.#clock.nowMs() + delayMs;
+    const untilMs = performance.now() + delayMs; // monotonic: a clock that is set back must not stop the heartbeat
     do {
-      await this.#wakeup.wait(untilMs - this.#clock.nowMs(), { signal });
-    } while (isRenewed && !signal.aborted && this.#clock.nowMs() < untilMs);
+      await this.#wakeup.wait(untilMs - performance.now(), { signal });
+    } while (isRenewed && !signal.aborted && performance.now() < untilMs);
   }
 
   async #tryRenew(signal: AbortSignal): Promise<boolean> {

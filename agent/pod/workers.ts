@@ -1,6 +1,7 @@
 // The pods of this node: what the API asks for on one side, what the runtime shows on the other, a worker for each.
 
 import type { Pod } from '../api/objects.ts';
+import { waitAborted } from '../lib/abort.ts';
 import { TaskGroup } from '../lib/task-group.ts';
 import { type DesiredPod, isTerminalPhase } from './desired-pod.ts';
 import { markSeen } from './seen-pod.ts';
@@ -16,6 +17,7 @@ export class PodWorkers {
   constructor(deps: WorkerDeps, { signal }: { signal: AbortSignal }) {
     this.#deps = deps;
     this.#tasks = new TaskGroup({ signal });
+    this.#tasks.run(waitAborted); // there may be no pod for a long time: the group must not be over before it began
     deps.snapshots.onChange(podUID => this.#onRuntimeChange(podUID));
     deps.probes.onChange(podUID => this.#workers.get(podUID)?.wake());
     deps.effects.volumes.onChange(podUID => this.#workers.get(podUID)?.wake());
@@ -102,9 +104,9 @@ export class PodWorkers {
   }
 
   #finish(podUID: string): void {
-    const { effects, snapshots, reporter, probes } = this.#deps;
+    const { effects, reporter, probes } = this.#deps;
     this.#workers.delete(podUID);
-    reporter.forget(podUID, snapshots.get(podUID));
+    reporter.forget(podUID);
     probes.remove(podUID);
     effects.volumes.release(podUID);
     effects.images.release(podUID);
