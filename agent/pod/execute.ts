@@ -25,10 +25,20 @@ export async function execute(
     return await perform(action, target, effects, signals);
   } catch (error) {
     signals.shutdown.throwIfAborted();
-    // Broken off because the pod's fate changed: no failure to remember, the next plan knows.
-    if (signals.interrupt.aborted) return DONE;
+    if (signals.interrupt.aborted && isInterruptible(action)) return { kind: 'interrupted' };
     return { kind: 'failed', step: stepOf(action) ?? 'sandbox', message: errorMessage(error) };
   }
+}
+
+// What waits can be broken off; what takes away or makes cannot, and a failure of it stays a failure.
+function isInterruptible({ kind }: PodAction): boolean {
+  return (
+    kind === 'prepareVolumes' ||
+    kind === 'prepareImage' ||
+    kind === 'createSandbox' ||
+    kind === 'startContainer' ||
+    kind === 'stopContainer'
+  );
 }
 
 async function perform(

@@ -16,6 +16,8 @@ import type { PodAction } from './pod-plan.ts';
 
 export type ActionOutcome =
   | { readonly kind: 'done' }
+  /** Broken off because the pod's fate changed: nothing to remember, the next plan knows. */
+  | { readonly kind: 'interrupted' }
   | { readonly kind: 'volumesReady'; readonly volumes: ReadonlyMap<string, PreparedVolume> }
   | { readonly kind: 'imageKnown'; readonly containerName: string; readonly image: ImageOutcome }
   /** A container was not started; the reason becomes its waiting reason. */
@@ -89,6 +91,8 @@ export function remember(
           startFailure(memory, outcome, nowMs),
         ),
       };
+    case 'interrupted':
+      return memory;
     case 'done':
       return rememberDone(memory, action);
   }

@@ -111,6 +111,8 @@ export class PodWorker {
   }
 
   async #decide(): Promise<PodPlan> {
+    // Before anything is read: a change that comes while we decide or report must reach the actions.
+    this.#interrupt = new AbortController();
     const observed = this.#observed();
     const nowMs = this.#effects.clock.nowMs();
     const before = this.#lifecycle;
@@ -203,7 +205,6 @@ export class PodWorker {
 
   async #act(plan: PodPlan, shutdown: AbortSignal): Promise<void> {
     const { actions } = plan;
-    this.#interrupt = new AbortController();
     const interrupt = AbortSignal.any([shutdown, this.#interrupt.signal]);
     const target = {
       pod: this.#desired?.pod ?? this.#lastPod,

@@ -8,6 +8,7 @@ import type { RuntimeService } from '../cri/runtime-service.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { sleep } from '../lib/sleep.ts';
 import { TaskGroup } from '../lib/task-group.ts';
+import type { ObservedPod } from './observed-pod.ts';
 import type { RuntimeSnapshots } from './snapshots.ts';
 
 const RELIST_INTERVAL_MS = 45_000;
@@ -113,6 +114,16 @@ class ExitLooks {
     this.#tasks.run(signal => this.#untilShown(id, signal).finally(() => this.#active.delete(id)));
   }
 
+  // A look that fails proves nothing: the next one may be answered.
+  async #refresh(podUID: string, signal: AbortSignal): Promise<ObservedPod | 'unread' | undefined> {
+    try {
+      return await this.#deps.snapshots.refreshPod(podUID, { signal });
+    } catch (error) {
+      this.#deps.logger.debug({ podUID, err: error }, 'pod not read after an exit');
+      return 'unread';
+    }
+  }
+
   async #untilShown(id: string, signal: AbortSignal): Promise<void> {
     const { snapshots } = this.#deps;
     for (const delayMs of EXIT_LOOKS_MS) {
@@ -121,7 +132,8 @@ class ExitLooks {
       const podUID = snapshots.ownerOf(id);
       // Unknown yet: its start is still under way, and whoever started it looks at it afterwards. Look again then.
       if (podUID === undefined) continue;
-      const pod = await snapshots.refreshPod(podUID, { signal }).catch(() => undefined);
+      const pod = await this.#refresh(podUID, signal);
+      if (pod === 'unread') continue;
       const isStillUp =
         pod?.containers.some(container => container.id === id && container.state === 'running') ||
         pod?.sandboxes.some(sandbox => sandbox.id === id && sandbox.isReady);

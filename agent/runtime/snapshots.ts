@@ -100,7 +100,15 @@ export class RuntimeSnapshots {
     });
     await allWithin(reads, READ_PATIENCE_MS, signal);
     this.#statuses.retainOnly(new Set([...sandboxes, ...containers].map(({ id }) => id)));
+    this.#forgetLooksBefore(look);
     this.#hasListed = true;
+  }
+
+  // A slow look from before must not bring a removed pod back, so its number outlives the pod by one list.
+  #forgetLooksBefore(look: number): void {
+    for (const [podUID, applied] of this.#appliedLooks) {
+      if (applied < look && !this.#pods.has(podUID)) this.#appliedLooks.delete(podUID);
+    }
   }
 
   #countCorrection(podUID: string): void {
@@ -145,10 +153,7 @@ export class RuntimeSnapshots {
     for (const id of idsOf(before)) this.#owners.delete(id);
     for (const id of idsOf(next)) this.#owners.set(id, podUID);
     if (next) this.#pods.set(podUID, next);
-    else {
-      this.#pods.delete(podUID);
-      this.#appliedLooks.delete(podUID);
-    }
+    else this.#pods.delete(podUID);
     if (stateText(before) === stateText(next)) return false;
     for (const listener of this.#listeners) listener(podUID);
     return true;
