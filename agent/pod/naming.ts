@@ -19,6 +19,9 @@ export const CONTAINER_PORTS_ANNOTATION = 'io.kubernetes.container.ports';
 export const CONFIG_SOURCE_ANNOTATION = 'kubernetes.io/config.source';
 export const CONFIG_SEEN_ANNOTATION = 'kubernetes.io/config.seen';
 
+/** Where log shippers look for container logs by name. */
+export const LOG_LINK_DIRECTORY = '/var/log/containers';
+
 const LOG_LINK_NAME_MAX = 251; // file names end at 255 bytes, `.log` needs four
 
 export function podUID(pod: Pod): string {

@@ -5,9 +5,7 @@ import { basename, dirname } from 'node:path';
 import type { ObservedContainer } from '../runtime/observed-pod.ts';
 import { podDirectory } from '../volume/pod-directories.ts';
 import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
-import { containerLogLink } from './naming.ts';
-
-const LOG_LINK_DIRECTORY = '/var/log/containers';
+import { containerLogLink, LOG_LINK_DIRECTORY } from './naming.ts';
 
 /** Log first, record last: a record without a log is found again, a log without a record is not. */
 export async function removeContainerRecord(

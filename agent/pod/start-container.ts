@@ -15,14 +15,12 @@ import { readConfigMap, readSecret } from './environment-objects.ts';
 import { runHook } from './hooks.ts';
 import { buildHostname } from './hostname.ts';
 import { buildHostNetworkHostsFile, buildHostsFile } from './hosts-file.ts';
-import { containerLogLink, podLogDirectory, podNamespace, podUID } from './naming.ts';
+import { containerLogLink, LOG_LINK_DIRECTORY, podLogDirectory, podNamespace, podUID } from './naming.ts';
 import type { ActionOutcome } from './outcome.ts';
 import { findContainer } from './pod-containers.ts';
 import type { PodContext } from './pod-context.ts';
 import type { PodAction } from './pod-plan.ts';
 import { buildSandboxConfig } from './sandbox-config.ts';
-
-const LOG_LINK_DIRECTORY = '/var/log/containers';
 
 type StartAction = PodAction & { kind: 'startContainer' };
 type PodTarget = ActionTarget & { readonly pod: Pod };

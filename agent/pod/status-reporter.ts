@@ -3,7 +3,7 @@
 import type { Pod } from '../api/objects.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ContainerVerdicts } from '../probe/container-probes.ts';
-import { type ObservedPod, readySandbox } from '../runtime/observed-pod.ts';
+import { type ObservedContainer, type ObservedPod, readySandbox } from '../runtime/observed-pod.ts';
 import { buildPodStatus } from '../status/build.ts';
 import type { StatusWriter } from '../status/writer.ts';
 import { readTerminationMessage } from './termination-message.ts';
@@ -23,7 +23,8 @@ export class StatusReporter {
   readonly #clock: Clock;
   readonly #nodeIPs: () => readonly string[];
   readonly #runtimeName: string;
-  readonly #messages = new Map<string, string>();
+  /** By pod UID, then container ID. */
+  readonly #messages = new Map<string, ReadonlyMap<string, string>>();
 
   constructor(deps: {
     writer: StatusWriter;
@@ -38,7 +39,7 @@ export class StatusReporter {
   }
 
   async report(pod: Pod, observed: ObservedPod, report: PodReport): Promise<void> {
-    await this.#readMessages(observed);
+    const terminationMessages = await this.#readMessages(observed);
     const status = buildPodStatus({
       pod: { ...pod, status: this.#writer.latest(pod) },
       observed,
@@ -46,7 +47,7 @@ export class StatusReporter {
       waiting: report.waiting,
       verdicts: report.verdicts,
       verdict: report.verdict,
-      terminationMessages: this.#messages,
+      terminationMessages,
       areVolumesReady: report.areVolumesReady,
       isTerminal: report.isTerminal,
       nodeIPs: this.#nodeIPs(),
@@ -57,16 +58,21 @@ export class StatusReporter {
   }
 
   /** The pod is over: neither its status nor its containers' last words are needed any more. */
-  forget(podUID: string, observed: ObservedPod | undefined): void {
+  forget(podUID: string): void {
     this.#writer.forget(podUID);
-    for (const { id } of observed?.containers ?? []) this.#messages.delete(id);
+    this.#messages.delete(podUID);
   }
 
   // Read once per container: the file is final when the container has exited.
-  async #readMessages(observed: ObservedPod): Promise<void> {
-    const ended = observed.containers.filter(
-      ({ state, id }) => state === 'exited' && !this.#messages.has(id),
-    );
-    await Promise.all(ended.map(async c => this.#messages.set(c.id, await readTerminationMessage(c))));
+  async #readMessages({ podUID, containers }: ObservedPod): Promise<ReadonlyMap<string, string>> {
+    const known = this.#messages.get(podUID);
+    const ended = containers.filter(({ state }) => state === 'exited');
+    const read = async (container: ObservedContainer): Promise<readonly [string, string]> => [
+      container.id,
+      known?.get(container.id) ?? (await readTerminationMessage(container)),
+    ];
+    const messages = new Map(await Promise.all(ended.map(read)));
+    this.#messages.set(podUID, messages);
+    return messages;
   }
 }

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { Counter } from 'prom-client';
 import type { ApiClient } from '../api/client.ts';
 import type { Pod, PodStatus } from '../api/objects.ts';
+import { waitAborted } from '../lib/abort.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { ConflictError, InvalidError, NotFoundError } from '../lib/errors.ts';
 import { metricsRegistry } from '../lib/metrics.ts';
@@ -60,10 +61,7 @@ export class StatusWriter {
 
   /** Lives until the signal given to the constructor aborts and the last write has ended. */
   async run(): Promise<void> {
-    await new Promise<void>(resolve => {
-      if (this.#tasks.signal.aborted) resolve();
-      this.#tasks.signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    this.#tasks.run(waitAborted);
     await this.#tasks.join();
   }
 
@@ -120,14 +118,14 @@ export class StatusWriter {
   #start(entry: Entry): void {
     if (entry.isBusy || this.#tasks.signal.aborted) return;
     entry.isBusy = true;
-    this.#tasks.run(signal => this.#pump(entry, signal).finally(() => (entry.isBusy = false)));
+    this.#tasks.run(signal => this.#pump(entry, signal));
   }
 
   async #pump(entry: Entry, signal: AbortSignal): Promise<void> {
     const backoff = new Backoff(RETRY);
     while (!signal.aborted && this.#entries.get(entry.uid) === entry) {
       const write = planWrite(entry);
-      if (!write) return;
+      if (!write) break; // and no await before isBusy is false: a status set meanwhile would wait for the next one
       try {
         await this.#places.run(() => this.#perform(entry, write, signal), { signal, priority: 0 });
         writesTotal.inc({ kind: write.kind, result: 'ok' });
@@ -136,10 +134,11 @@ export class StatusWriter {
       } catch (error) {
         if (signal.aborted) return;
         writesTotal.inc({ kind: write.kind, result: 'error' });
-        if (this.#isFinal(entry, error)) return;
+        if (await this.#isFinal(entry, error, signal)) break;
         await sleep(backoff.nextMs(), { signal });
       }
     }
+    entry.isBusy = false;
   }
 
   async #perform(entry: Entry, write: Write, signal: AbortSignal): Promise<void> {
@@ -164,8 +163,11 @@ export class StatusWriter {
   }
 
   // True when trying again makes no sense: the object is gone, another one has its name, or the server refuses the content.
-  #isFinal(entry: Entry, error: unknown): boolean {
-    if (error instanceof NotFoundError || error instanceof ConflictError) {
+  async #isFinal(entry: Entry, error: unknown, signal: AbortSignal): Promise<boolean> {
+    if (
+      error instanceof NotFoundError ||
+      (error instanceof ConflictError && (await this.#isGone(entry, signal)))
+    ) {
       this.#entries.delete(entry.uid);
       return true;
     }
@@ -174,7 +176,7 @@ export class StatusWriter {
         { pod: entry.pod, podUID: entry.uid, err: error },
         'API server refuses the pod status; it stays as it was until something changes',
       );
-      entry.known = { ...entry.known, status: entry.next };
+      entry.taken = buildStatusPatch(entry.known.status, entry.next);
       return true;
     }
     if (!this.#isFailing) {
@@ -182,6 +184,16 @@ export class StatusWriter {
       this.#logger.warn({ pod: entry.pod, err: error }, 'pod status not written, trying again');
     }
     return false;
+  }
+
+  // 409 is the answer to a precondition that failed (another pod has the name) and to plain contention; a look tells.
+  async #isGone(entry: Entry, signal: AbortSignal): Promise<boolean> {
+    try {
+      const pod = await this.#client.get<Pod>(entry.path, { signal });
+      return pod.metadata.uid !== entry.uid;
+    } catch (error) {
+      return error instanceof NotFoundError;
+    }
   }
 
   #noteSuccess(): void {
