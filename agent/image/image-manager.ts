@@ -136,9 +136,15 @@ export class ImageManager {
       await pull.done;
     } finally {
       pull.waiters -= 1;
-      if (pull.waiters === 0) pull.abort.abort();
+      if (pull.waiters === 0) this.#endPull(reference, pull);
     }
     return this.#clock.nowMs() - startedAtMs;
+  }
+
+  // Out of the map at once: who comes now starts a pull of its own instead of joining one that is being broken off.
+  #endPull(reference: string, pull: SharedPull): void {
+    if (this.#pulls.get(reference) === pull) this.#pulls.delete(reference);
+    pull.abort.abort();
   }
 
   #startPull(reference: string): SharedPull {
@@ -146,7 +152,7 @@ export class ImageManager {
     const { signal } = abort;
     const done = this.#places
       .run(() => this.#images.pullImage({ image: reference }, {}, { signal }), { signal, priority: 0 })
-      .finally(() => this.#pulls.delete(reference));
+      .finally(() => this.#pulls.get(reference) === pull && this.#pulls.delete(reference));
     done.catch(() => undefined); // the waiters see it; without any, nobody needs to
     const pull: SharedPull = { done, abort, waiters: 0 };
     this.#pulls.set(reference, pull);
