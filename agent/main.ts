@@ -68,7 +68,12 @@ async function runAgent(config: Config, notices: readonly string[]): Promise<num
 function openLogger({ level, format }: Config['log']): Promise<Logger> {
   const isUnderJournal = format === 'auto' && isJournalStream(process.env['JOURNAL_STREAM'], 1);
   const isJournal = format === 'journal' || isUnderJournal;
-  return createLogger({ level, ...(isJournal ? { stream: new JournalStream() } : {}) });
+  const isPlain = format === 'json' || format === 'text';
+  return createLogger({
+    level,
+    ...(isPlain ? { format } : {}),
+    ...(isJournal ? { stream: new JournalStream() } : {}),
+  });
 }
 
 async function runNode(
