@@ -7,6 +7,7 @@ import type { ImageService } from '../cri/image-service.ts';
 import { settledOrAborted } from '../lib/abort.ts';
 import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
+import { isDue } from '../lib/due.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { errorMessage } from '../lib/errors.ts';
 import { Semaphore } from '../lib/semaphore.ts';
@@ -98,7 +99,7 @@ export class ImageManager {
     const key = `${podUID}_${image}`;
     const failed = this.#failures.get(key);
     const startedAtMs = this.#clock.nowMs();
-    if (failed && failed.retryAtMs > startedAtMs) {
+    if (failed && !isDue(failed.retryAtMs, startedAtMs)) {
       const text = `Back-off pulling image "${image}"`;
       events('Normal', 'BackOff', text);
       const message = `${text}: ${failed.reason}: ${failed.message}`;

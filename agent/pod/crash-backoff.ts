@@ -1,6 +1,8 @@
 // The crash back-off curve of the kubelet: the first restart is immediate, then 10 s doubling to 5 min, forgotten
 // when a container ran for more than 10 min.
 
+import { isDue } from '../lib/due.ts';
+
 const INITIAL_MS = 10_000;
 const FORGET_AFTER_MS = 600_000;
 
@@ -16,7 +18,8 @@ export function remainingBackoffMs(
   nowMs: number,
 ): number {
   if (!backoff || finishedAtMs - backoff.advancedAtMs > FORGET_AFTER_MS) return 0;
-  return Math.max(0, finishedAtMs + backoff.delayMs - nowMs);
+  const untilMs = finishedAtMs + backoff.delayMs;
+  return isDue(untilMs, nowMs) ? 0 : untilMs - nowMs;
 }
 
 /** The state after a start that the back-off allowed. */

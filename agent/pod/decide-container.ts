@@ -2,6 +2,7 @@
 // plan-containers.ts; here is what all roles share.
 
 import type { Container, Pod } from '../api/objects.ts';
+import { isDue } from '../lib/due.ts';
 import { formatDuration } from '../lib/duration.ts';
 import type { ObservedContainer, ObservedPod, ObservedSandbox } from '../runtime/observed-pod.ts';
 import { remainingBackoffMs } from './crash-backoff.ts';
@@ -139,7 +140,7 @@ export function startUnlessFailing(
   start: { readonly attempt: number; readonly createdId: string | undefined },
 ): ContainerDecision {
   const failure = memory.startFailures.get(name);
-  if (failure && failure.retryAtMs > nowMs) return { kind: 'retryLater', untilMs: failure.retryAtMs };
+  if (failure && !isDue(failure.retryAtMs, nowMs)) return { kind: 'retryLater', untilMs: failure.retryAtMs };
   return { kind: 'start', ...start };
 }
 

@@ -1,6 +1,7 @@
 // Which containers of a pod with a good sandbox to start, restart, stop or remove.
 
 import type { Container, Pod } from '../api/objects.ts';
+import { isDue } from '../lib/due.ts';
 import type { ObservedPod, ObservedSandbox } from '../runtime/observed-pod.ts';
 import {
   type ContainerDecision,
@@ -115,7 +116,7 @@ function decideEphemeral(
 function planRemovals(input: PlanInput, sandbox: ObservedSandbox, waits: number[]): PodAction[] {
   const retryAtMs = input.memory.stepFailures.get('remove')?.retryAtMs ?? 0;
   const removals = removableRecords(input.observed, sandbox);
-  if (retryAtMs <= input.nowMs) return removals;
+  if (isDue(retryAtMs, input.nowMs)) return removals;
   if (removals.length > 0) waits.push(retryAtMs);
   return [];
 }

@@ -2,6 +2,7 @@
 // runs the actions of one plan together, looks again and plans again, until a plan is empty.
 
 import type { Container, Pod } from '../api/objects.ts';
+import { isDue } from '../lib/due.ts';
 import { isFullyStopped } from '../runtime/observed-pod.ts';
 import type { PodStep } from './memory.ts';
 import { planContainers } from './plan-containers.ts';
@@ -84,6 +85,6 @@ function planTerminated(input: PlanInput): PodPlan {
 // A step that failed a moment ago waits for its time instead of being hammered.
 function unlessFailing(input: PlanInput, step: PodStep, actions: readonly PodAction[]): PodPlan {
   const retryAtMs = input.memory.stepFailures.get(step)?.retryAtMs ?? 0;
-  if (retryAtMs > input.nowMs) return { ...NOTHING, recheckAtMs: retryAtMs };
+  if (!isDue(retryAtMs, input.nowMs)) return { ...NOTHING, recheckAtMs: retryAtMs };
   return { ...NOTHING, actions };
 }

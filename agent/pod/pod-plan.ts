@@ -1,6 +1,7 @@
 // The vocabulary of the pod planners: actions, plans and what a decision is made from.
 
 import type { PodSpec } from '../api/objects.ts';
+import { isDue } from '../lib/due.ts';
 import type { ContainerVerdicts } from '../probe/container-probes.ts';
 import type { ObservedPod } from '../runtime/observed-pod.ts';
 import type { DesiredPod } from './desired-pod.ts';
@@ -71,7 +72,7 @@ export function addStep(
   waits: number[],
 ): void {
   const retryAtMs = memory.stepFailures.get(step)?.retryAtMs ?? 0;
-  if (retryAtMs <= nowMs) actions.push(action);
+  if (isDue(retryAtMs, nowMs)) actions.push(action);
   else waits.push(retryAtMs);
 }
 
