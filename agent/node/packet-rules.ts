@@ -8,7 +8,12 @@ import {
   type MasqueradeInputs,
   type OwnChain,
 } from './masquerade-rules.ts';
-import { buildCheckInput, buildRemovalInput, buildRestoreInput } from './plan-packet-rules.ts';
+import {
+  buildCheckInput,
+  buildFullCheckInput,
+  buildRemovalInput,
+  buildRestoreInput,
+} from './plan-packet-rules.ts';
 
 type Family = 4 | 6;
 
@@ -30,6 +35,8 @@ export class PacketRules {
   ): Promise<void> {
     for (const [family, input] of inputs) {
       const chains = buildChains(input, masquerade);
+      if (!masquerade && !this.#written.has(family))
+        await this.#removeChain(family, MASQUERADE_CHAIN, signal);
       await this.#ensureFamily(family, chains, signal);
     }
   }
@@ -40,18 +47,20 @@ export class PacketRules {
     const chains = buildChains({ ownPodCIDR: '0.0.0.0/0', clusterPodCIDRs: [] }, true);
     for (const family of families) {
       this.#written.delete(family);
-      for (const chain of chains) {
-        if (!(await hasJump(family, [chain], signal))) continue;
-        await restoreRules({ family, input: buildRemovalInput(chain), signal });
-        this.#logger.info({ chain: chain.chain }, 'packet rules removed');
-      }
+      for (const chain of chains) await this.#removeChain(family, chain, signal);
     }
+  }
+
+  async #removeChain(family: Family, chain: OwnChain, signal: AbortSignal): Promise<void> {
+    if (!(await hasJump(family, [chain], signal))) return;
+    await restoreRules({ family, input: buildRemovalInput(chain), signal });
+    this.#logger.info({ chain: chain.chain }, 'packet rules removed');
   }
 
   async #ensureFamily(family: Family, chains: readonly OwnChain[], signal: AbortSignal): Promise<void> {
     const wanted = buildRestoreInput(chains, () => true);
     const isKnown = this.#written.get(family) === wanted;
-    if (isKnown && (await hasJump(family, chains, signal))) return;
+    if (isKnown && (await isAccepted(family, buildFullCheckInput(chains), signal))) return;
     const present = new Set<OwnChain>();
     for (const chain of chains) if (await hasJump(family, [chain], signal)) present.add(chain);
     await restoreRules({ family, input: buildRestoreInput(chains, chain => present.has(chain)), signal });
@@ -63,13 +72,20 @@ export class PacketRules {
   }
 }
 
+// As an earlier run with masquerade may have left it; its rules do not matter for a removal.
+const MASQUERADE_CHAIN = buildMasqueradeChain({ ownPodCIDR: '0.0.0.0/0', clusterPodCIDRs: [] });
+
 function buildChains(input: MasqueradeInputs, masquerade: boolean): readonly OwnChain[] {
   return [...(masquerade ? [buildMasqueradeChain(input)] : []), buildForwardChain(input)];
 }
 
-async function hasJump(family: Family, chains: readonly OwnChain[], signal: AbortSignal): Promise<boolean> {
+function hasJump(family: Family, chains: readonly OwnChain[], signal: AbortSignal): Promise<boolean> {
+  return isAccepted(family, buildCheckInput(chains), signal);
+}
+
+async function isAccepted(family: Family, input: string, signal: AbortSignal): Promise<boolean> {
   try {
-    await restoreRules({ family, input: buildCheckInput(chains), signal });
+    await restoreRules({ family, input, signal });
     return true;
   } catch (error) {
     // "Bad rule": not there, or the chain it leads to is not.

@@ -22,6 +22,13 @@ export function buildCheckInput(chains: readonly OwnChain[]): string {
   return chains.map(own => tableInput(own, [`-C ${jump(own)}`])).join('');
 }
 
+/** Refused as well when one of our rules is missing: a chain that somebody flushed keeps its jump. */
+export function buildFullCheckInput(chains: readonly OwnChain[]): string {
+  return chains
+    .map(own => tableInput(own, [`-C ${jump(own)}`, ...own.rules.map(rule => `-C ${own.chain} ${rule}`)]))
+    .join('');
+}
+
 /** Only for a chain whose jump is there; the other rules of the built-in chain stay. */
 export function buildRemovalInput(own: OwnChain): string {
   return tableInput(own, [`:${own.chain} - [0:0]`, `-D ${jump(own)}`, `-X ${own.chain}`]);

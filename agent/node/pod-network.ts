@@ -120,7 +120,8 @@ export class PodNetwork {
     this.#startPeers(tasks);
     if (this.#awaitsPeers()) return;
     const nodes = this.#peers.list();
-    if (nodes && config.nodeRoutes) await this.#routes.ensure(nodes);
+    // Without node routes there are none of ours: what an earlier run set goes.
+    if (nodes) await this.#routes.ensure(config.nodeRoutes ? nodes : []);
     const clusterCIDRs = collectPodCIDRs(nodes ?? []);
     await this.#rules.ensure(buildRuleInputs(podCIDRs, clusterCIDRs), {
       masquerade: config.masquerade,
