@@ -106,7 +106,12 @@ function makePod(container: Partial<Container>, status: Partial<ContainerStatus>
   };
 }
 
-function observe(id: string, { ageMs = 0, state = 'running' as ObservedContainerState } = {}): ObservedPod {
+interface Seen {
+  readonly ageMs?: number;
+  readonly state?: ObservedContainerState;
+}
+
+function observe(id: string, { ageMs = 0, state = 'running' }: Seen = {}): ObservedPod {
   const container: ObservedContainer = {
     id,
     sandboxId: 's',
