@@ -32,7 +32,15 @@ const ALONE = [
   'test/walks/',
 ];
 /** These use the shared sandbox; the rest makes its own world. */
-const ON_SANDBOX = ['test/faults/', 'test/node/', 'test/outage/', 'test/pod/', 'test/scale/', 'test/walks/'];
+const ON_SANDBOX = [
+  'test/faults/',
+  'test/node/',
+  'test/outage/',
+  'test/pod/',
+  'test/probe/handlers',
+  'test/scale/',
+  'test/walks/',
+];
 
 interface TestOptions {
   readonly integrationOnly?: true;

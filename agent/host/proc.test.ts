@@ -28,6 +28,7 @@ t.test('parseProcessStat() is not misled by a name', async t => {
   t.same(parseProcessStat(`42 (a ) b (c) ${rest}\n`), {
     pid: 42,
     parentPid: 1,
+    sessionId: 2,
     state: 'S',
     startTicks: 98_765,
   });

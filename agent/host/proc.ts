@@ -106,6 +106,8 @@ export async function readUptimeSeconds(): Promise<number> {
 export interface ProcessStat {
   readonly pid: number;
   readonly parentPid: number;
+  /** The pid of the process that began the session. */
+  readonly sessionId: number;
   /** One letter, proc_pid_stat(5); Z is a zombie. */
   readonly state: string;
   /** Clock ticks from boot to its start: with the pid it names one process of this boot. */
@@ -125,12 +127,13 @@ export async function readProcessStat(pid: number): Promise<ProcessStat | undefi
 export function parseProcessStat(text: string): ProcessStat | undefined {
   // The name in parentheses may hold blanks and parentheses itself.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const [state, parentPid] = fields;
+  const [state, parentPid, , sessionId] = fields;
   const startTicks = fields[19];
   if (state === undefined || startTicks === undefined) return undefined;
   return {
     pid: Number.parseInt(text, 10),
     parentPid: Number(parentPid),
+    sessionId: Number(sessionId),
     state,
     startTicks: Number(startTicks),
   };

@@ -3,11 +3,15 @@ import type { RuntimeService } from '../cri/runtime-service.ts';
 import { Deadline } from '../lib/deadline.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { errorMessage, UnavailableError } from '../lib/errors.ts';
+import { sleep } from '../lib/sleep.ts';
+import { findExecTree, killTree } from './exec-tree.ts';
 import type { ProbeOutcome } from './probe-outcome.ts';
 
 const OUTPUT_MAX_BYTES = 10 * 1024; // same as the kubelet
-// The runtime ends the command and answers. One whose children hold its output open may not get there (containerd
-// waits for them by default); nobody waits that long for a result that is known.
+// The runtime ends the command at its timeout and answers. While children of it hold its output open it may not get
+// there (containerd waits for them), so they are ended before; and nobody waits long for a result that is known.
+const LOOK_BEFORE_MS = 150;
+const KILL_AFTER_MS = 100;
 const ANSWER_GRACE_MS = 500;
 
 export interface ExecTarget {
@@ -17,24 +21,29 @@ export interface ExecTarget {
   readonly containerId: string;
 }
 
+interface Limits {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
 export async function runExecProbe(
   { command = [] }: ExecAction,
-  { runtime, podUID, container, containerId }: ExecTarget,
-  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  target: ExecTarget,
+  { timeoutMs, signal }: Limits,
 ): Promise<ProbeOutcome> {
-  const words = expandCommand(command, container);
+  const words = expandCommand(command, target.container);
   using deadline = new Deadline({ signal });
   deadline.arm(timeoutMs + ANSWER_GRACE_MS);
+  const answered = new AbortController();
+  const treeEnded = endTreeAtTimeout(words, target, {
+    timeoutMs,
+    signal: AbortSignal.any([signal, answered.signal]),
+  });
   try {
-    const options = { signal: deadline.signal, podUID };
-    const { exitCode, stdout, stderr } = await runtime.execSync(
-      containerId,
-      words,
-      timeoutMs / 1000,
-      options,
-    );
-    if (exitCode === 0) return { kind: 'success' };
-    return { kind: 'failure', message: cutOutput(stdout, stderr) };
+    const options = { signal: deadline.signal, podUID: target.podUID };
+    const answer = await target.runtime.execSync(target.containerId, words, timeoutMs / 1000, options);
+    if (answer.exitCode === 0) return { kind: 'success' };
+    return { kind: 'failure', message: cutOutput(answer.stdout, answer.stderr) };
   } catch (error) {
     signal.throwIfAborted();
     if (deadline.isExceeded || isTimeout(error)) {
@@ -43,6 +52,28 @@ export async function runExecProbe(
       return { kind: 'failure', message, ...(deadline.isExceeded ? { ownTimeoutMs } : {}) };
     }
     return { kind: 'error', result: 'unknown', message: formatRpcError(error) };
+  } finally {
+    answered.abort();
+    await treeEnded;
+  }
+}
+
+// Until the signal says that the command has ended. Never throws: what it does is a courtesy to the container.
+async function endTreeAtTimeout(
+  command: readonly string[],
+  { runtime, containerId }: ExecTarget,
+  { timeoutMs, signal }: Limits,
+): Promise<void> {
+  const calledAtMs = performance.now();
+  await sleep(timeoutMs - LOOK_BEFORE_MS, { signal });
+  if (signal.aborted) return;
+  try {
+    const tree = await findExecTree({ runtime, containerId, command, calledAtMs }, { signal });
+    await sleep(calledAtMs + timeoutMs + KILL_AFTER_MS - performance.now(), { signal });
+    // Answered before its time: whatever it left in the container it meant to leave.
+    if (performance.now() - calledAtMs >= timeoutMs) await killTree(tree);
+  } catch {
+    // The runtime does not say where its processes are, or they are gone.
   }
 }
 
