@@ -49,6 +49,8 @@ export function decideByInstance(
     case 'created':
       return decideCreated(deciding, instance);
     case 'startAborted':
+      // A start of our own that failed like this is a failure: removing and repeating it at once would be a storm.
+      if (input.memory.startFailures.has(container.name)) return onExit(instance);
       return { kind: 'remove', containerId: instance.id };
     case 'unknown':
       return stopDecision(pod, instance, 'Container is in "unknown" state, try killing it before restart');

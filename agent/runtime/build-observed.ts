@@ -95,7 +95,7 @@ function isStartAborted(status: ContainerStatus | undefined): boolean {
   return (
     status?.state === 'CONTAINER_EXITED' &&
     status.reason === 'StartError' &&
-    /\bcontext canceled\b/.test(status.message)
+    /\bcontext canceled\b|\bsignal: killed\b|\bttrpc: closed\b/.test(status.message)
   );
 }
 

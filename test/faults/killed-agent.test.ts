@@ -141,7 +141,7 @@ async function killWhileMaking(t: Test, name: string, place: PlaceName, delayMs:
   const podUID = pod.metadata.uid ?? '';
   await killAt(point, delayMs);
 
-  const made = cluster.cri.records.filter(call => call.podUID === podUID);
+  const made = cluster.cri.records.filter(call => call.podUID === podUID && call.hasSucceeded);
   const started = made.filter(call => call.name === 'StartContainer').map(({ id }) => id ?? '');
   await cluster.startAgent();
   const after = await cluster.untilRunning(podName);
