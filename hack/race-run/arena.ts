@@ -7,7 +7,7 @@ import { createSilentLogger } from '../../agent/lib/logger.ts';
 import { sleep } from '../../agent/lib/sleep.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { waitFor } from '../sandbox/wait.ts';
-import { type ApiUse, parseApiUse } from './api-usage.ts';
+import { parseNodeRequests } from './api-usage.ts';
 import type { Contestant } from './contestant.ts';
 import { ObjectWatch, type Sighting } from './object-watch.ts';
 import { plainPod } from './pods.ts';
@@ -142,8 +142,8 @@ export class Arena {
 
   // ---- The API server
 
-  async readApiUse(): Promise<ApiUse> {
-    return parseApiUse(await this.sandbox.kubectl(['get', '--raw=/metrics'], this));
+  async readNodeRequests(): Promise<number> {
+    return parseNodeRequests(await this.sandbox.kubectl(['get', '--raw=/metrics'], this));
   }
 }
 

@@ -85,18 +85,16 @@ async function checkCrowd({ arena, podCount, signal }: Turn): Promise<void> {
 
 interface Traffic {
   readonly requests: number;
-  readonly bytes: number;
   readonly linkBytes: number;
 }
 
-export async function readTraffic({ arena }: Turn): Promise<Traffic> {
-  return { ...(await arena.readApiUse()), linkBytes: await arena.node.readLinkBytes() };
+async function readTraffic({ arena }: Turn): Promise<Traffic> {
+  return { requests: await arena.readNodeRequests(), linkBytes: await arena.node.readLinkBytes() };
 }
 
-export function addTraffic(turn: Turn, before: Traffic, after: Traffic, elapsedMs: number): void {
+function addTraffic(turn: Turn, before: Traffic, after: Traffic, elapsedMs: number): void {
   const minutes = elapsedMs / 60_000;
   turn.add('apiRequests', (after.requests - before.requests) / minutes);
-  turn.add('apiBytes', (after.bytes - before.bytes) / 1024 / minutes);
   turn.add('apiLinkBytes', (after.linkBytes - before.linkBytes) / 1024 / minutes);
 }
 

@@ -71,7 +71,6 @@ export const FIGURES = {
   restartFlips: { row: 'restart', title: 'pods seen not Ready', unit: '', goals: [exactly(0)] },
   exec: { row: 'exec', title: 'kubectl exec POD -- true', unit: 'ms', goals: [half(1)] },
   apiRequests: { row: 'api-load', title: 'requests', unit: '1/min', goals: [half(0.5)] },
-  apiBytes: { row: 'api-load', title: 'bodies', unit: 'kB/min', goals: [] },
   apiLinkBytes: { row: 'api-load', title: 'on the wire', unit: 'kB/min', goals: [] },
   apiConnections: { row: 'api-load', title: 'connections', unit: '', goals: [exactly(1)] },
 } as const satisfies Record<string, Figure>;

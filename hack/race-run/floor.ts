@@ -7,13 +7,11 @@ import { Semaphore } from '../../agent/lib/semaphore.ts';
 import { sleep } from '../../agent/lib/sleep.ts';
 import type { ContainerConfig, PodSandboxConfig } from '../../cri-proto/runtime.v1.ts';
 import { IMAGES } from '../sandbox/images.ts';
-import { addTraffic, readTraffic } from './crowd.ts';
 import { readMemory } from './process-usage.ts';
 import type { Turn } from './turn.ts';
 
 const SINGLES = 10;
 const GRACE_SECONDS = 30;
-const TRAFFIC_WINDOW_MS = 20_000; // longer, and the node counts as lost
 const NODE_SETTLE_MS = 3000;
 
 interface BarePod {
@@ -26,14 +24,6 @@ export async function raceFloor(turn: Turn): Promise<void> {
   if (turn.has('start', 'start-config', 'delete', 'crash')) await singles(turn);
   if (turn.has('burst', 'burst-delete')) await turn.attempt('burst', async () => await crowd(turn));
   if (turn.has('idle')) await turn.attempt('idle', async () => await bareNode(turn));
-  if (turn.has('api-load')) {
-    await turn.attempt('api-load', async () => {
-      const startedAtMs = performance.now();
-      const before = await readTraffic(turn);
-      await sleep(TRAFFIC_WINDOW_MS, turn);
-      addTraffic(turn, before, await readTraffic(turn), performance.now() - startedAtMs);
-    });
-  }
 }
 
 async function singles(turn: Turn): Promise<void> {
