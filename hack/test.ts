@@ -27,6 +27,7 @@ const ALONE = [
   'test/faults/',
   'test/outage/',
   'test/pod/delete',
+  'test/probe/pods',
   'test/scale/',
   'test/volume/shared-config',
   'test/walks/',
@@ -37,7 +38,7 @@ const ON_SANDBOX = [
   'test/node/',
   'test/outage/',
   'test/pod/',
-  'test/probe/handlers',
+  'test/probe/',
   'test/scale/',
   'test/walks/',
 ];
