@@ -4,15 +4,15 @@ import { Deadline } from '../lib/deadline.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { errorMessage, UnavailableError } from '../lib/errors.ts';
 import { sleep } from '../lib/sleep.ts';
-import { findExecTree, killTree } from './exec-tree.ts';
+import { findExecTree, isAlive, killTree } from './exec-tree.ts';
 import type { ProbeOutcome } from './probe-outcome.ts';
 
 const OUTPUT_MAX_BYTES = 10 * 1024; // same as the kubelet
-// The runtime ends the command at its timeout and answers. While children of it hold its output open it may not get
-// there (containerd waits for them), so they are ended before; and nobody waits long for a result that is known.
+// The runtime ends the command at its timeout and answers; a busy one may take its time. While children of the command
+// hold its output open it may not get there at all (containerd waits for them), so they are ended when it has.
 const LOOK_BEFORE_MS = 150;
-const KILL_AFTER_MS = 100;
-const ANSWER_GRACE_MS = 500;
+const POLL_MS = 50;
+const ANSWER_GRACE_MS = 10_000;
 
 export interface ExecTarget {
   readonly runtime: RuntimeService;
@@ -69,9 +69,14 @@ async function endTreeAtTimeout(
   if (signal.aborted) return;
   try {
     const tree = await findExecTree({ runtime, containerId, command, calledAtMs }, { signal });
-    await sleep(calledAtMs + timeoutMs + KILL_AFTER_MS - performance.now(), { signal });
+    const [leader] = tree;
+    if (!leader) return;
+    await sleep(calledAtMs + timeoutMs - performance.now(), { signal });
+    // It is the runtime that ends the command itself: its clock decides.
+    while (!signal.aborted && (await isAlive(leader))) await sleep(POLL_MS, { signal });
     // Answered before its time: whatever it left in the container it meant to leave.
-    if (performance.now() - calledAtMs >= timeoutMs) await killTree(tree);
+    const isTimeUp = performance.now() - calledAtMs >= timeoutMs;
+    if (isTimeUp && !(await isAlive(leader))) await killTree(tree);
   } catch {
     // The runtime does not say where its processes are, or they are gone.
   }

@@ -28,7 +28,7 @@ interface Search {
   readonly calledAtMs: number;
 }
 
-/** The processes of a running command; none when they cannot be told for sure. */
+/** The processes of a running command, its first one first; none when they cannot be told for sure. */
 export async function findExecTree(
   { runtime, containerId, command, calledAtMs }: Search,
   { signal }: { readonly signal: AbortSignal },
@@ -47,6 +47,12 @@ export async function findExecTree(
   }
   const leader = leaders.length > 1 ? await onlyWith(command, leaders) : leaders[0];
   return leader ? [leader, ...(await listDescendants(leader.pid))] : [];
+}
+
+/** A zombie does not live: nobody but its parent has to do with it. */
+export async function isAlive({ pid, startTicks }: ProcessStat): Promise<boolean> {
+  const now = await readProcessStat(pid);
+  return now?.startTicks === startTicks && now.state !== 'Z';
 }
 
 /** Kills what there still is of the tree, and what it has begotten since. */
