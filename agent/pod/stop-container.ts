@@ -46,7 +46,8 @@ async function runPreStop(
     if (outcome.httpFallback) events.pod(pod, 'Warning', 'LifecycleHTTPFallback', outcome.httpFallback);
     return;
   }
-  if (interrupt.aborted) return;
+  // A hook that outlasts the grace is no failure of its own: it had all the time there was.
+  if (signal.aborted) return;
   events.container(pod, containerName)('Warning', 'FailedPreStopHook', 'PreStopHook failed');
   logger.warn({ container: containerName, reason: outcome.message }, 'preStop hook failed');
 }

@@ -117,6 +117,7 @@ export class PodWorker {
     const nowMs = this.#effects.clock.nowMs();
     const before = this.#lifecycle;
     this.#judgeDeadline(nowMs);
+    this.#syncProbes(observed);
     let plan = this.#plan(observed, nowMs);
     const isOver = plan.isComplete || this.#memory.verdict !== undefined;
     const next = nextLifecycle(before, this.#desired, observed, isOver);
@@ -135,6 +136,20 @@ export class PodWorker {
     this.#announceBackoffs(plan);
     await this.#report(observed, plan);
     return plan;
+  }
+
+  // Before the plan: what the probes of an adopted container say already decides.
+  #syncProbes(observed: ObservedPod): void {
+    const pod = this.#desired?.pod;
+    const { probes } = this.#deps;
+    if (!pod || this.#lifecycle === 'terminated') {
+      probes.remove(this.podUID);
+      return;
+    }
+    const podIPs = pod.spec.hostNetwork
+      ? this.#effects.contexts.nodeIPs()
+      : (readySandbox(observed)?.podIPs ?? []);
+    probes.sync(pod, observed, { podIPs, isTerminating: this.#lifecycle !== 'syncing' });
   }
 
   // activeDeadlineSeconds counts from status.startTime (pkg/kubelet/active_deadline.go).
@@ -291,16 +306,11 @@ export class PodWorker {
   async #report(observed: ObservedPod, plan: PodPlan): Promise<void> {
     const pod = this.#desired?.pod;
     if (!pod) return;
+    this.#syncProbes(observed);
     const failures = [...this.#memory.startFailures].map(
       ([name, { reason, message }]) => [name, { reason, message }] as const,
     );
     const waiting = new Map([...failures, ...plan.waiting]);
-    const isTerminating = this.#lifecycle !== 'syncing';
-    const podIPs = readySandbox(observed)?.podIPs ?? [];
-    const hostIPs = this.#effects.contexts.nodeIPs();
-    const addresses = pod.spec.hostNetwork ? hostIPs : podIPs;
-    if (this.#lifecycle === 'terminated') this.#deps.probes.remove(this.podUID);
-    else this.#deps.probes.sync(pod, observed, { podIPs: addresses, isTerminating });
     await this.#deps.reporter.report(pod, observed, {
       waiting,
       verdicts: this.#verdicts(observed),
