@@ -6,18 +6,33 @@ import { runOk } from '../sandbox/run.ts';
 
 const SUITE = 'bookworm';
 
+// apt adds what they depend on, but not what it takes for granted on any Debian.
 const PACKAGES = [
+  'base-files',
+  'base-passwd',
+  'bash',
   'bind9-dnsutils',
   'bind9-host',
+  'coreutils',
   'curl',
+  'dash',
+  'findutils',
+  'grep',
+  'gzip',
+  'hostname',
   'iperf',
   'iproute2',
   'iputils-ping',
+  'libc-bin',
+  'mawk',
   'netcat-openbsd',
   'nginx-light',
   'perl',
   'procps',
+  'sed',
   'stress',
+  'tar',
+  'util-linux',
 ];
 
 // What nobody reads in a container.

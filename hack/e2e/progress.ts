@@ -28,7 +28,7 @@ export class Progress {
       this.#log(`FAILED after ${result.seconds.toFixed(0)} s: ${result.name}\n    ${firstErrorLine(result)}`);
     }
     const nowMs = performance.now();
-    if (nowMs - this.#reportedAtMs < REPORT_EVERY_MS && this.results.size < this.#specs.length) return;
+    if (nowMs - this.#reportedAtMs < REPORT_EVERY_MS && this.results.size !== this.#specs.length) return;
     this.#reportedAtMs = nowMs;
     const left = this.#estimateLeftSeconds(nowMs);
     this.#log(

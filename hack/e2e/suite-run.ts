@@ -54,8 +54,16 @@ export async function runSuite(run: SuiteRun, { signal }: { signal: AbortSignal 
   try {
     // From where pods and nodes can be reached; and it ends with the sandbox, whatever becomes of us.
     const { holder } = sandbox.controlPlane;
-    const args = [...runner, programs.suite, '--', ...suite];
-    const result = await holder.run(programs.program('ginkgo'), args, { signal, outputFd: log.fd });
+    // ginkgo fails when it works in the root directory.
+    const args = [
+      `--chdir=${directory}`,
+      programs.program('ginkgo'),
+      ...runner,
+      programs.suite,
+      '--',
+      ...suite,
+    ];
+    const result = await holder.run('env', args, { signal, outputFd: log.fd });
     return result.exitCode;
   } finally {
     ended.abort();

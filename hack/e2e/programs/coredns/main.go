@@ -18,7 +18,7 @@ import (
 func init() {
 	// Queries pass the plugins in this order, whatever the order in the Corefile.
 	dnsserver.Directives = []string{
-		"health", "ready", "errors", "log", "cache", "loadbalance", "template", "kubernetes",
+		"health", "ready", "errors", "log", "cache", "loadbalance", "kubernetes", "template",
 	}
 }
 

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	printVersion := flag.Bool("version", false, "print the version of Kubernetes the suite is of")
 	printConformance := flag.Bool("conformance", false, "print the list of conformance specs, YAML")
 	specList := flag.String("spec-list", "", "file with the full names of the specs to run, one per line")
-	flag.StringVar(&specResults, "spec-results", "", "file that gets one line of JSON per spec that has ended")
+	specResults := flag.String("spec-results", "", "file that gets one line of JSON per spec that has ended")
 	config.CopyFlags(config.Flags, flag.CommandLine)
 	framework.RegisterCommonFlags(flag.CommandLine)
 	framework.RegisterClusterFlags(flag.CommandLine)
@@ -58,6 +58,9 @@ func TestMain(m *testing.M) {
 		must(focusOn(*specList))
 	}
 	framework.AfterReadingAllFlags(&framework.TestContext)
+	if *specResults != "" {
+		reportTo(*specResults)
+	}
 	os.Exit(m.Run())
 }
 
