@@ -6,6 +6,7 @@ import { mapHostError, systemErrorCode } from './errors.ts';
 
 // inotify misses what happens on network file systems and between two watches: look again now and then.
 const RECHECK_MS = 10_000;
+const MAX_PASSES = 10;
 
 /**
  * Yields at the start and whenever something may have changed in a directory, which may be created later, removed or
@@ -27,7 +28,7 @@ export async function* watchDirectory(
 /** Watches a directory, and the one above, which tells when the directory itself comes and goes. */
 class DirectoryWatchers implements Disposable {
   readonly #onEvent: () => void;
-  readonly #watched = new Map<string, { readonly inode: number; readonly watcher: FSWatcher }>();
+  readonly #watched = new Map<string, { readonly identity: string; readonly watcher: FSWatcher }>();
 
   constructor(onEvent: () => void) {
     this.#onEvent = onEvent;
@@ -35,16 +36,28 @@ class DirectoryWatchers implements Disposable {
 
   /** Brings the watchers in line with what is there now. */
   async follow(path: string): Promise<void> {
-    const wanted = await existingAncestors(path);
-    for (const [directory, { inode }] of this.#watched) {
-      if (wanted.get(directory)?.inode !== inode) this.#close(directory);
+    // What appears below between the look and the new watch is seen by nobody: look again until nothing is new.
+    for (let pass = 0; pass < MAX_PASSES; pass += 1) {
+      if (!this.#adjust(await existingAncestors(path))) return;
     }
-    for (const [directory, { inode, child }] of wanted) {
-      if (!this.#watched.has(directory)) this.#open(directory, inode, child);
-    }
+    this.#onEvent(); // it changes faster than we look
   }
 
-  #open(directory: string, inode: number, child: string | undefined): void {
+  /** True when there is a new watch. */
+  #adjust(wanted: ReadonlyMap<string, WantedWatch>): boolean {
+    let hasOpened = false;
+    for (const [directory, { identity }] of this.#watched) {
+      if (wanted.get(directory)?.identity !== identity) this.#close(directory);
+    }
+    for (const [directory, { identity, child }] of wanted) {
+      if (this.#watched.has(directory)) continue;
+      this.#open(directory, identity, child);
+      hasOpened = true;
+    }
+    return hasOpened;
+  }
+
+  #open(directory: string, identity: string, child: string | undefined): void {
     try {
       const watcher = watch(directory, (_, name) => {
         if (child === undefined || name === null || name === child) this.#onEvent();
@@ -53,7 +66,7 @@ class DirectoryWatchers implements Disposable {
         this.#close(directory);
         this.#onEvent();
       });
-      this.#watched.set(directory, { inode, watcher });
+      this.#watched.set(directory, { identity, watcher });
     } catch (error) {
       // Gone again since the look: the next pass sees it.
       if (systemErrorCode(error) !== 'ENOENT') throw mapHostError(error);
@@ -72,7 +85,8 @@ class DirectoryWatchers implements Disposable {
 }
 
 interface WantedWatch {
-  readonly inode: number;
+  /** Inode and time of birth: a file system gives the number of a removed directory to the next one. */
+  readonly identity: string;
   /** Above the directory itself only this name matters. */
   readonly child: string | undefined;
 }
@@ -82,18 +96,18 @@ async function existingAncestors(path: string): Promise<ReadonlyMap<string, Want
   const found = new Map<string, WantedWatch>();
   let child: string | undefined;
   for (let directory = path; found.size < 2; directory = dirname(directory)) {
-    const inode = await directoryInode(directory);
-    if (inode !== undefined) found.set(directory, { inode, child });
+    const identity = await directoryIdentity(directory);
+    if (identity !== undefined) found.set(directory, { identity, child });
     child = basename(directory);
     if (directory === dirname(directory)) break;
   }
   return found;
 }
 
-async function directoryInode(path: string): Promise<number | undefined> {
+async function directoryIdentity(path: string): Promise<string | undefined> {
   try {
     const found = await stat(path);
-    return found.isDirectory() ? found.ino : undefined;
+    return found.isDirectory() ? `${found.ino} ${found.birthtimeMs}` : undefined;
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) return undefined;
     throw mapHostError(error);
