@@ -18,9 +18,9 @@ export interface RuntimeFacts {
   readonly inFlight: readonly InFlightCall[];
 }
 
-// A restart of the runtime takes a second or two. Not Ready at once would take the readiness of every pod along
-// (node lifecycle controller), so that much is waited for; the kubelet waits 30 s.
-export const RUNTIME_DOWN_AFTER_MS = 2_000;
+// Not Ready takes the readiness of every pod along (node lifecycle controller), so a quick restart of the runtime is
+// waited for, but within the second the cause is named; the kubelet waits 30 s.
+export const RUNTIME_DOWN_AFTER_MS = 900;
 
 // A CNI configuration that is being replaced is gone for a moment; the same reasoning, within the second.
 export const CONDITION_LOST_AFTER_MS = 500;
