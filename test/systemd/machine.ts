@@ -11,6 +11,9 @@ import { quote, shellLine } from '../../hack/sandbox/shell.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const ROOT = '/run/machine/root'; // on the node
+/** The checkout as the node's namespaces and the machine see it, wherever it lies on the host. */
+const OUTER_CHECKOUT = '/run/machine/checkout';
+const INNER_CHECKOUT = '/opt/nodelet-checkout';
 const LIBRARY = '/usr/lib/nodelet';
 const SOURCES = ['agent', 'cri-proto', 'cni', 'node_modules', 'package.json'];
 
@@ -91,6 +94,7 @@ function bootScript(hostname: string, tree: string): string {
     'set -eu',
     'mkdir -p /run/machine/upper /run/machine/work /run/machine/root',
     `mount -t overlay -o lowerdir=${tree},upperdir=/run/machine/upper,workdir=/run/machine/work overlay ${ROOT}`,
+    `mkdir -p ${OUTER_CHECKOUT} && mount --bind ${quote(CHECKOUT)} ${OUTER_CHECKOUT} # it may lie below /tmp`,
     'mount -t tmpfs tmpfs /tmp # where systemd-nspawn leaves its mount points',
     `mkdir -p ${ROOT}${LIBRARY} ${ROOT}/etc/containerd`,
     `mkdir -m 750 ${ROOT}/etc/nodelet`,
@@ -98,8 +102,8 @@ function bootScript(hostname: string, tree: string): string {
     `cp /etc/containerd/config.toml ${ROOT}/etc/containerd`,
     `cp /etc/machine-id /etc/hostname /etc/hosts ${ROOT}/etc`,
     `rm -f ${ROOT}/etc/resolv.conf && cp /etc/resolv.conf ${ROOT}/etc`,
-    `cp ${quote(join(CHECKOUT, 'systemd', 'nodelet.service'))} ${ROOT}/lib/systemd/system`,
-    `for source in ${SOURCES.join(' ')}; do ln -s ${quote(CHECKOUT)}/$source ${ROOT}${LIBRARY}/$source; done`,
+    `cp ${OUTER_CHECKOUT}/systemd/nodelet.service ${ROOT}/lib/systemd/system`,
+    `for source in ${SOURCES.join(' ')}; do ln -s ${INNER_CHECKOUT}/$source ${ROOT}${LIBRARY}/$source; done`,
     `ln -s ${quote(process.execPath)} ${ROOT}${LIBRARY}/node`,
     write(`${LIBRARY}/main.js`, `import './agent/main.ts';\n`),
     write('/init', INIT),
@@ -132,7 +136,7 @@ function nspawnFlags(hostname: string): string[] {
     '--link-journal=no',
     '--console=pipe',
     '--bind=/var/lib/containerd', // on a disk, because overlays must not stack; it has the images
-    `--bind-ro=${CHECKOUT}`,
+    `--bind-ro=${OUTER_CHECKOUT}:${INNER_CHECKOUT}`,
     `--bind-ro=${join(process.execPath, '..', '..')}`,
   ];
 }
