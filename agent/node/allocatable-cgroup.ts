@@ -40,6 +40,7 @@ export async function runAllocatableCgroup(
       }
       return;
     } catch (error) {
+      if (signal.aborted) return;
       logger.warn({ err: error, cgroup: path }, 'pods cgroup cannot be set up, trying again in a minute');
       events.warning(
         'FailedNodeAllocatableEnforcement',

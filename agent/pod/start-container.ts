@@ -247,6 +247,7 @@ async function linkLog(
   const target = `${podLogDirectory(contexts.podLogsDir, names)}/${containerName}/${attempt}.log`;
   const link = containerLogLink(LOG_LINK_DIRECTORY, names, containerName, containerId);
   try {
+    await mkdir(LOG_LINK_DIRECTORY, { recursive: true, mode: 0o755 });
     await symlink(target, link);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return;
