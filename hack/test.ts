@@ -19,31 +19,16 @@ import { type FileOutcome, runTestFile } from './test-run/run-file.ts';
 const LOG_ROOT = '/var/log/nodelet-test';
 const LOG_DIRECTORY = join(LOG_ROOT, String(process.pid));
 const QUOTED_LINES = 40;
-const PARALLEL_FILES = 2;
 const SHARED_NODES = 2;
 // More than a few failures are no accident.
 const MAX_SECOND_TRIES = 5;
 
-/** What these do would disturb others on the same nodes, or others would disturb what they count or measure. */
-const ALONE = [
-  'test/faults/',
-  'test/outage/',
-  'test/pod/delete',
-  'test/probe/pods',
-  'test/scale/',
-  'test/volume/shared-config',
-  'test/walks/',
-];
-/** These use the shared sandbox; the rest makes its own world. */
-const ON_SANDBOX = [
-  'test/faults/',
-  'test/node/',
-  'test/outage/',
-  'test/pod/',
-  'test/probe/',
-  'test/scale/',
-  'test/walks/',
-];
+/** These break things on purpose, one after the other, on a sandbox of their own. */
+const FAULTS = 'test/faults/';
+/** These share the sandbox with two nodes, one after the other; the rest makes its own world. */
+const ON_SANDBOX = ['test/node/', 'test/outage/', 'test/pod/', 'test/probe/', 'test/scale/', 'test/walks/'];
+/** These measure or count what others would disturb: last, with nothing else running. */
+const ALONE = ['test/pod/delete', 'test/probe/pods', 'test/volume/shared-config'];
 
 interface TestOptions {
   readonly integrationOnly?: true;
@@ -83,20 +68,27 @@ async function testAll(
   await mkdir(LOG_DIRECTORY, { recursive: true });
   await removeLeftovers(log);
   if (!integrationOnly && words.length === 0 && !(await check(signal))) return;
-  const needsSandbox = files.some(file => startsWithAny(file, ON_SANDBOX));
-  // At most 12 characters, and one that no other run of this command has.
-  const sandboxName = `test-${process.pid}`;
+  // At most 12 characters, and names that no other run of this command has.
+  const shared = `test-${process.pid}`;
+  const broken = `flt-${process.pid}`;
+  const sandboxes = new Map<string, number>();
+  if (files.some(file => startsWithAny(file, ON_SANDBOX))) sandboxes.set(shared, SHARED_NODES);
+  if (files.some(file => file.startsWith(FAULTS))) sandboxes.set(broken, 1);
   try {
-    if (needsSandbox) {
-      const sandbox = await createSandbox({ name: sandboxName, nodeCount: SHARED_NODES }, { signal, log });
+    for (const [name, nodeCount] of sandboxes) {
+      const sandbox = await createSandbox({ name, nodeCount }, { signal, log });
       await startAgents(sandbox, { signal, log });
     }
-    const env = { ...(await findTools(signal)), NODELET_TEST_SANDBOX: sandboxName };
-    await runFiles(files, env, signal);
+    const tools = await findTools(signal);
+    const envOf = (file: string): NodeJS.ProcessEnv => ({
+      ...tools,
+      NODELET_TEST_SANDBOX: file.startsWith(FAULTS) ? broken : shared,
+    });
+    await runFiles(files, envOf, signal);
   } finally {
-    if (needsSandbox) {
-      if (failures.length > 0) await keepLogs(sandboxName);
-      await destroySandbox(sandboxName, { signal: new AbortController().signal, log });
+    for (const name of sandboxes.keys()) {
+      if (failures.length > 0) await keepLogs(name);
+      await destroySandbox(name, { signal: new AbortController().signal, log });
     }
     if (signal.aborted) await removeLeftovers(log);
   }
@@ -132,27 +124,33 @@ async function findTools(signal: AbortSignal): Promise<NodeJS.ProcessEnv> {
   return { ...go, NODELET_CONTROL_PLANE: join(programs, 'control-plane') };
 }
 
-/** Two at a time those that may, then one by one those that must be alone. */
-async function runFiles(
-  files: readonly string[],
-  env: NodeJS.ProcessEnv,
-  signal: AbortSignal,
-): Promise<void> {
-  const queue = files.filter(file => !startsWithAny(file, ALONE));
-  const alone = files.filter(file => startsWithAny(file, ALONE));
+type EnvironmentOf = (file: string) => NodeJS.ProcessEnv;
+
+/** Three lanes side by side, each with one file at a time; then, one by one, those that must be alone. */
+async function runFiles(files: readonly string[], envOf: EnvironmentOf, signal: AbortSignal): Promise<void> {
+  const lanes = Map.groupBy(files, laneOf);
   const again: FileOutcome[] = [];
   let done = 0;
-  const runNext = async (from: string[]): Promise<void> => {
-    for (let file = from.shift(); file !== undefined; file = from.shift()) {
-      const outcome = await runTestFile(file, { logDirectory: LOG_DIRECTORY, env, signal });
+  const runLane = async (lane: Lane): Promise<void> => {
+    for (const file of lanes.get(lane) ?? []) {
+      const outcome = await runTestFile(file, { logDirectory: LOG_DIRECTORY, env: envOf(file), signal });
       done += 1;
       if (outcome.failed > 0) again.push(outcome);
       record(outcome, `${done}/${files.length}`);
     }
   };
-  await Promise.all(Array.from({ length: PARALLEL_FILES }, async () => await runNext(queue)));
-  await runNext(alone);
-  for (const outcome of again.slice(0, MAX_SECOND_TRIES)) await tryAgain(outcome, env, signal);
+  await Promise.all([runLane('faults'), runLane('sandbox'), runLane('own')]);
+  await runLane('alone');
+  for (const outcome of again.slice(0, MAX_SECOND_TRIES))
+    await tryAgain(outcome, envOf(outcome.file), signal);
+}
+
+type Lane = 'faults' | 'sandbox' | 'own' | 'alone';
+
+function laneOf(file: string): Lane {
+  if (startsWithAny(file, ALONE)) return 'alone';
+  if (file.startsWith(FAULTS)) return 'faults';
+  return startsWithAny(file, ON_SANDBOX) ? 'sandbox' : 'own';
 }
 
 /**
@@ -208,7 +206,7 @@ async function keepLogs(sandboxName: string): Promise<void> {
   const { signal } = new AbortController();
   const script =
     'cd "$1" && for log in */logs/*.log */*/logs/*.log; do cp "$log" "$2/$(echo "$log" | tr / -)"; done';
-  const target = join(LOG_DIRECTORY, 'sandbox');
+  const target = join(LOG_DIRECTORY, sandboxName);
   await mkdir(target, { recursive: true });
   await run('sh', ['-c', script, 'sh', join(STATE_ROOT, sandboxName), target], { signal });
   log(`logs of nodelet, containerd and the control plane: ${target}`);
