@@ -96,7 +96,7 @@ async function main(options: ConformanceOptions, signal: AbortSignal): Promise<v
       },
       { signal, log },
     );
-    const progress = new Progress(specs, await readKnownResults(agent), log);
+    const progress = new Progress(specs, { expected: await readKnownResults(agent), procs, log });
     log(`${specs.length} specs, ${procs} at a time; everything that is said: ${directory}`);
     try {
       const onResult = progress.add.bind(progress);

@@ -43,8 +43,11 @@ export async function ensureCluster(
       await ensureRegistry(node, images.registryStore, progress);
     });
   }
-  if (agent === 'nodelet') await startAgents(sandbox, progress);
-  else await startKubelets(sandbox, progress);
+  if (agent === 'nodelet') {
+    // A sandbox that was kept is judged with the code as it is now.
+    await Promise.all(sandbox.nodes.map(async node => await node.agent.stop()));
+    await startAgents(sandbox, progress);
+  } else await startKubelets(sandbox, progress);
   await step('cluster DNS', { log: progress.log, advice }, async () => await ensureDns(sandbox, progress));
   return sandbox;
 }

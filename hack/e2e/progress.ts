@@ -10,15 +10,23 @@ export class Progress {
   readonly #specs: readonly Spec[];
   readonly #expected: ReadonlyMap<string, SpecResult>;
   readonly #log: Log;
-  readonly #startedAtMs = performance.now();
+  readonly #procs: number;
   #reportedAtMs = performance.now();
   #failed = 0;
 
   /** `expected`: earlier results, for their durations. */
-  constructor(specs: readonly Spec[], expected: ReadonlyMap<string, SpecResult>, log: Log) {
+  constructor(
+    specs: readonly Spec[],
+    options: {
+      readonly expected: ReadonlyMap<string, SpecResult>;
+      readonly procs: number;
+      readonly log: Log;
+    },
+  ) {
     this.#specs = specs;
-    this.#expected = expected;
-    this.#log = log;
+    this.#expected = options.expected;
+    this.#procs = options.procs;
+    this.#log = options.log;
   }
 
   add(result: SpecResult): void {
@@ -30,22 +38,27 @@ export class Progress {
     const nowMs = performance.now();
     if (nowMs - this.#reportedAtMs < REPORT_EVERY_MS && this.results.size !== this.#specs.length) return;
     this.#reportedAtMs = nowMs;
-    const left = this.#estimateLeftSeconds(nowMs);
+    const left = this.#estimateLeftSeconds();
     this.#log(
       `${this.results.size} / ${this.#specs.length}, ${this.#failed} failed, about ${formatDuration(left)} left`,
     );
   }
 
-  /** Goes by how long what is done was expected to take, and what is left. */
-  #estimateLeftSeconds(nowMs: number): number {
-    let done = 0;
-    let left = 0;
+  /** Goes by how long what is left took before, and by how much longer or shorter than before the others took now. */
+  #estimateLeftSeconds(): number {
+    let expectedDone = 0;
+    let actualDone = 0;
+    let expectedLeft = 0;
     for (const { name } of this.#specs) {
-      const seconds = this.#expected.get(name)?.seconds ?? UNKNOWN_SECONDS;
-      if (this.results.has(name)) done += seconds;
-      else left += seconds;
+      const expected = this.#expected.get(name)?.seconds ?? UNKNOWN_SECONDS;
+      const actual = this.results.get(name)?.seconds;
+      if (actual === undefined) expectedLeft += expected;
+      else {
+        expectedDone += expected;
+        actualDone += actual;
+      }
     }
-    return ((nowMs - this.#startedAtMs) / 1000) * (left / Math.max(done, 1));
+    return (expectedLeft / this.#procs) * (actualDone / Math.max(expectedDone, 1));
   }
 }
 
