@@ -5,9 +5,9 @@ import { run } from '../sandbox/run.ts';
 import { countPoints, type PointCounts } from './count-points.ts';
 
 /** Longer than any deadline inside a test, so that the test itself says what it waited for. */
-const FILE_TIMEOUT_MS = 300_000;
+const FILE_TIMEOUT_MS = 600_000;
 /** tap's own, which names the subtest that hangs. */
-const TAP_TIMEOUT_SECONDS = 240;
+const TAP_TIMEOUT_SECONDS = 540;
 
 export interface FileOutcome extends PointCounts {
   readonly file: string;
