@@ -51,7 +51,7 @@ export function parseSpecList(text: string): ListedSpec[] {
 export function formatSpecList(header: string, specs: readonly ListedSpec[]): string {
   const sorted = specs.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const lines = sorted.map(({ name, seconds }) => `${seconds.toFixed(1).padStart(6)} ${name}`);
-  return `${[header.trimEnd(), ...lines].join('\n')}\n`;
+  return `${[header.trimEnd(), ...lines].filter(Boolean).join('\n')}\n`;
 }
 
 /** A list may name specs beyond conformance; without one the choice is among the conformance specs. */
