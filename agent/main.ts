@@ -9,7 +9,7 @@ import { runCli } from './cli/cli.ts';
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK } from './cli/exit-codes.ts';
 import type { Config } from './config/config.ts';
 import { NODELET_VERSION } from './config/version.ts';
-import { connectRuntime } from './cri/connect.ts';
+import { connectRuntime, type RuntimeConnection } from './cri/connect.ts';
 import { Cgroups, readCgroupLayout } from './host/cgroup.ts';
 import { isJournalStream, JournalStream } from './host/journal.ts';
 import { NOTIFY_VARIABLES, parseNotifyEnvironment, ServiceNotifier } from './host/notify.ts';
@@ -88,63 +88,85 @@ async function runNode(
   }
   const tasks = new TaskGroup({ signal: parent });
   const { signal } = tasks;
-  const clock = systemClock;
+  await using open = new AsyncDisposableStack(); // what the edges hold open would keep a process that cannot go on
+  const edges = await connectEdges(config, logger, signal, open);
+  const snapshots = new RuntimeSnapshots({ runtime: edges.connection.runtime, logger });
+  const describePod = (podUID: string): string | undefined => pods.workers.describe(podUID);
+  const node = await NodeController.create(
+    {
+      api: edges.client,
+      events: edges.recorder,
+      runtime: edges.connection,
+      cgroups: edges.cgroups,
+      cgroupDriver: edges.cgroupDriver,
+      logger,
+    },
+    { config, kubeletVersion: buildKubeletVersion(NODELET_VERSION) },
+    { ...HEALTHY, describePod },
+    { signal },
+  );
+  const pods = buildPods(config, edges, node, snapshots, logger, signal);
+  startNode(tasks, edges, node, notifier, pods);
+  startPods(tasks, config, edges, node, notifier, pods, logger);
+  await tasks.join();
+}
 
-  // Edges; what they hold open would keep a process that cannot go on
-  await using edges = new AsyncDisposableStack();
+interface Edges {
+  readonly client: ApiClient;
+  readonly connection: RuntimeConnection;
+  readonly cgroupDriver: RuntimeCgroupDriver;
+  readonly cgroups: PodCgroups;
+  readonly recorder: EventRecorder;
+}
+
+async function connectEdges(
+  config: Config,
+  logger: Logger,
+  signal: AbortSignal,
+  open: AsyncDisposableStack,
+): Promise<Edges> {
   const layout = await readCgroupLayout();
   if (!layout) throw new InvalidError('no cgroup file system is mounted', { code: 'NoCgroups' });
   const kubeconfigPath = config.api.kubeconfigPath ?? ''; // checkRunnable has seen to it
   const userAgent = `nodelet/${NODELET_VERSION} (linux/${process.arch === 'x64' ? 'amd64' : process.arch})`;
   const client = await ApiClient.connect({ kubeconfigPath, logger, userAgent, signal });
-  edges.defer(() => client.close());
-  const connection = connectRuntime({
-    runtimeEndpoint: config.runtime.endpoint,
-    imageEndpoint: config.runtime.imageEndpoint,
-    requestTimeoutMs: config.runtime.requestTimeoutMs,
-  });
-  edges.defer(() => connection.close());
-  const { runtime, images } = connection;
-  const cgroupDriver = new RuntimeCgroupDriver({
-    runtime,
-    configured: config.runtime.cgroupDriver,
-    logger,
-  });
+  open.defer(() => client.close());
+  const { endpoint, imageEndpoint, requestTimeoutMs, cgroupDriver: configured } = config.runtime;
+  const connection = connectRuntime({ runtimeEndpoint: endpoint, imageEndpoint, requestTimeoutMs });
+  open.defer(() => connection.close());
+  const cgroupDriver = new RuntimeCgroupDriver({ runtime: connection.runtime, configured, logger });
   const cgroups = new PodCgroups(new Cgroups(layout), () => cgroupDriver.current);
-  const recorder = new EventRecorder({ client, clock, logger, component: 'kubelet', host: config.node.name });
+  const host = config.node.name;
+  const recorder = new EventRecorder({ client, clock: systemClock, logger, component: 'kubelet', host });
+  return { client, connection, cgroupDriver, cgroups, recorder };
+}
 
-  // Subsystems
-  const snapshots = new RuntimeSnapshots({ runtime, logger });
-  const node = await NodeController.create(
-    {
-      api: client,
-      events: recorder,
-      runtime: connection,
-      cgroups,
-      cgroupDriver,
-      logger,
-    },
-    { config, kubeletVersion: buildKubeletVersion(NODELET_VERSION) },
-    {
-      ...HEALTHY,
-      describePod: podUID => workers.describe(podUID),
-    },
-    { signal },
-  );
+interface Pods {
+  readonly snapshots: RuntimeSnapshots;
+  readonly volumes: VolumeManager;
+  readonly writer: StatusWriter;
+  readonly probes: ProbeManager;
+  readonly workers: PodWorkers;
+}
+
+function buildPods(
+  config: Config,
+  { client, connection, cgroupDriver, cgroups, recorder }: Edges,
+  node: NodeController,
+  snapshots: RuntimeSnapshots,
+  logger: Logger,
+  signal: AbortSignal,
+): Pods {
+  const clock = systemClock;
+  const { runtime, images } = connection;
   const nodeIPs = (): readonly string[] =>
     (node.view.current()?.status?.addresses ?? [])
       .filter(({ type }) => type === 'InternalIP')
       .map(({ address }) => address);
   const allocatable = (): Readonly<Record<string, string>> => node.view.current()?.status?.allocatable ?? {};
-  const volumes = new VolumeManager({
-    client,
-    rootDir: config.pods.rootDir,
-    logger,
-    clock,
-    node: { allocatable },
-  });
+  const { rootDir } = config.pods;
+  const volumes = new VolumeManager({ client, rootDir, logger, clock, node: { allocatable } });
   const writer = new StatusWriter({ client, logger, signal });
-  const reporter = new StatusReporter({ writer, clock, nodeIPs, runtimeName: 'containerd' });
   const events = new PodEvents(recorder);
   const probes = new ProbeManager({
     runtime,
@@ -153,80 +175,85 @@ async function runNode(
     emit: (pod, container, ...event) => events.container(pod, container)(...event),
     startedAtMs: clock.nowMs(),
   });
-  const workers = new PodWorkers(
+  const contexts = new PodContextSource(
     {
-      effects: {
-        runtime,
-        images: new ImageManager({ images, clock, maxParallelPulls: config.images.maxParallelPulls }),
-        volumes,
-        cgroups,
-        contexts: new PodContextSource(
-          {
-            pods: config.pods,
-            cgroupRoot: config.runtime.cgroupRoot,
-            cgroupVersion: cgroups.version,
-            memoryBytes: node.machine.resources.memoryBytes,
-          },
-          {
-            nodeIPs,
-            allocatable,
-            cgroupDriver: () => cgroupDriver.current,
-            networkProblem: () => node.networkProblem(),
-          },
-        ),
-        events,
-        sandboxPlaces: new Semaphore(availableParallelism()),
-        clock,
-        logger: logger.child({ component: 'pod' }),
-      },
-      snapshots,
-      reporter,
-      probes,
-      crashBackoffMaxMs: config.pods.crashLoopBackOffMaxMs,
+      pods: config.pods,
+      cgroupRoot: config.runtime.cgroupRoot,
+      cgroupVersion: cgroups.version,
+      memoryBytes: node.machine.resources.memoryBytes,
     },
-    { signal },
+    {
+      nodeIPs,
+      allocatable,
+      cgroupDriver: () => cgroupDriver.current,
+      networkProblem: () => node.networkProblem(),
+    },
   );
+  const effects = {
+    runtime,
+    images: new ImageManager({ images, clock, maxParallelPulls: config.images.maxParallelPulls }),
+    volumes,
+    cgroups,
+    contexts,
+    events,
+    sandboxPlaces: new Semaphore(availableParallelism()),
+    clock,
+    logger: logger.child({ component: 'pod' }),
+  };
+  const reporter = new StatusReporter({ writer, clock, nodeIPs, runtimeName: 'containerd' });
+  const crashBackoffMaxMs = config.pods.crashLoopBackOffMaxMs;
+  const workers = new PodWorkers({ effects, snapshots, reporter, probes, crashBackoffMaxMs }, { signal });
+  return { snapshots, volumes, writer, probes, workers };
+}
 
-  // Run: observed before desired, so that what runs already is adopted and nothing is made twice.
-  tasks.run(inner => recorder.run(inner));
-  tasks.run(inner => node.run({ signal: inner }));
-  tasks.run(inner => volumes.run(inner));
-  tasks.run(inner => probes.run(inner));
+function startNode(
+  tasks: TaskGroup,
+  { recorder, cgroupDriver }: Edges,
+  node: NodeController,
+  notifier: ServiceNotifier,
+  { workers }: Pods,
+): void {
+  const statusLine = () => ({ problems: node.problems, podCount: workers.desiredPods().length });
+  tasks.run(signal => recorder.run(signal));
+  tasks.run(signal => node.run({ signal }));
+  tasks.run(signal => cgroupDriver.run({ signal }));
+  tasks.run(signal => notifier.runWatchdog({ signal }));
+  tasks.run(signal => runStatusLine(notifier, statusLine, { signal }));
+}
+
+/** Observed before desired, so that what runs already is adopted and nothing is made twice. */
+function startPods(
+  tasks: TaskGroup,
+  config: Config,
+  { client, connection, cgroupDriver }: Edges,
+  node: NodeController,
+  notifier: ServiceNotifier,
+  { snapshots, volumes, writer, probes, workers }: Pods,
+  logger: Logger,
+): void {
+  const { runtime } = connection;
+  const { endpoint } = config.runtime;
+  const onConnection = (): void => node.runtimeChanged();
+  tasks.run(signal => volumes.run(signal));
+  tasks.run(signal => probes.run(signal));
   tasks.run(() => writer.run());
-  tasks.run(inner => notifier.runWatchdog({ signal: inner }));
-  tasks.run(inner =>
-    runStatusLine(notifier, () => ({ problems: node.problems, podCount: workers.desiredPods().length }), {
-      signal: inner,
-    }),
-  );
-  tasks.run(inner => cgroupDriver.run({ signal: inner }));
-  tasks.run(inner =>
-    runRuntimeEvents(
-      {
-        snapshots,
-        runtime,
-        endpoint: config.runtime.endpoint,
-        logger,
-        onConnection: () => node.runtimeChanged(),
-      },
-      { signal: inner },
-    ),
-  );
-  const observed = Promise.all([cgroupDriver.known, untilListed(snapshots, signal)]);
-  tasks.run(async inner => {
-    await settledOrAborted(observed, AbortSignal.any([inner, AbortSignal.timeout(READY_AT_LATEST_MS)]));
+  tasks.run(signal => runRuntimeEvents({ snapshots, runtime, endpoint, logger, onConnection }, { signal }));
+  const observed = Promise.all([cgroupDriver.known, untilListed(snapshots, tasks.signal)]);
+  tasks.run(async signal => {
+    await settledOrAborted(observed, AbortSignal.any([signal, AbortSignal.timeout(READY_AT_LATEST_MS)]));
     notifier.ready();
     // Where NODE_COMPILE_CACHE is set: now, because an agent that is killed writes nothing. 30 ms once, then under one.
     flushCompileCache();
   });
-  tasks.run(async inner => {
-    await settledOrAborted(observed, inner);
+  tasks.run(async signal => {
+    await settledOrAborted(observed, signal);
     const { rootDir } = config.pods;
-    const source = { client, nodeName: config.node.name, rootDir, workers, snapshots, logger };
-    await runApiSource(source, { signal: inner });
+    await runApiSource(
+      { client, nodeName: config.node.name, rootDir, workers, snapshots, logger },
+      { signal },
+    );
   });
   tasks.run(() => workers.join());
-  await tasks.join();
 }
 
 async function untilListed(snapshots: RuntimeSnapshots, signal: AbortSignal): Promise<void> {
