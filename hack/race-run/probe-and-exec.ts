@@ -12,6 +12,8 @@ const PROBED_PODS = 10;
 const EXECS = 10;
 const EXEC_POD = 'exec';
 const MAX_PAUSE_MS = 3000;
+// Pods that were made together are probed together: each file has its own moment, or ten samples are one.
+const PROBE_PERIOD_MS = 1000;
 
 export async function raceReadiness(turn: Turn): Promise<void> {
   const names = Array.from({ length: PROBED_PODS }, (_, index) => `probed-${index}`);
@@ -21,6 +23,7 @@ export async function raceReadiness(turn: Turn): Promise<void> {
     await sleep(Math.random() * MAX_PAUSE_MS, turn);
     await Promise.all(
       names.map(async (name, index) => {
+        await sleep(Math.random() * PROBE_PERIOD_MS, turn);
         const startedAtMs = performance.now();
         await writeFile(files[index] ?? '', '');
         const { atMs } = await turn.arena.until(name, 'Ready', pod => isReady(pod) === true);
@@ -30,6 +33,7 @@ export async function raceReadiness(turn: Turn): Promise<void> {
     await sleep(Math.random() * MAX_PAUSE_MS, turn);
     await Promise.all(
       names.map(async (name, index) => {
+        await sleep(Math.random() * PROBE_PERIOD_MS, turn);
         const startedAtMs = performance.now();
         await rm(files[index] ?? '');
         const { atMs } = await turn.arena.until(name, 'not Ready', pod => isReady(pod) === false);
