@@ -82,7 +82,7 @@ async function main(options: ConformanceOptions, signal: AbortSignal): Promise<v
   const images = await ensureSuiteImages(programs, { signal, log });
   const { agent, nodes, procs } = options;
   const name = options.name ?? `conf-${agent}`;
-  const directory = join(LOG_ROOT, agent);
+  const directory = join(LOG_ROOT, name);
   const containerdDirectory =
     options.containerd && (await ensureContainerdPackage(options.containerd, { signal, log }));
   try {
@@ -102,7 +102,7 @@ async function main(options: ConformanceOptions, signal: AbortSignal): Promise<v
       const onResult = progress.add.bind(progress);
       await runSuite({ sandbox, programs, specs, procs, directory, onResult }, { signal });
     } finally {
-      await report(specs, progress, options);
+      await report(specs, progress, options, directory);
       await keepLogs(name, directory);
     }
   } finally {
@@ -129,10 +129,11 @@ async function report(
   specs: readonly Spec[],
   { results }: Progress,
   { agent, addPassing }: ConformanceOptions,
+  directory: string,
 ): Promise<void> {
   await keepResults(agent, [...results.values()]);
   const text = formatReport(specs, results);
-  await writeFile(join(LOG_ROOT, agent, 'report.txt'), `${text}\n`);
+  await writeFile(join(directory, 'report.txt'), `${text}\n`);
   console.log(text);
   const hasPassed = specs.every(({ name }) => {
     const result = results.get(name);
