@@ -242,7 +242,7 @@ function startPods(
   tasks.run(async signal => {
     await settledOrAborted(observed, AbortSignal.any([signal, AbortSignal.timeout(READY_AT_LATEST_MS)]));
     notifier.ready();
-    // Where NODE_COMPILE_CACHE is set: now, because an agent that is killed writes nothing. 30 ms once, then under one.
+    // Where NODE_COMPILE_CACHE is set: now, because an agent that is killed writes nothing. 30 ms once, then one.
     flushCompileCache();
   });
   tasks.run(async signal => {
