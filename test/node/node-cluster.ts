@@ -5,7 +5,7 @@ import { createSandbox, destroySandbox, type Sandbox } from '../../hack/sandbox/
 import { waitUntil } from '../../hack/sandbox/wait.ts';
 
 const NAME = `node-${process.pid}`;
-const WAIT_MS = 30_000;
+const WAIT_MS = 90_000;
 
 export interface ReadyCondition {
   readonly status: string;

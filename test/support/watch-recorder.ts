@@ -24,7 +24,7 @@ export class WatchRecorder {
     await eventually('the first list', () => this.lists > 0);
   }
 
-  async untilSeen(name: string, value: string, timeoutMs = 10_000): Promise<void> {
+  async untilSeen(name: string, value: string, timeoutMs = 45_000): Promise<void> {
     await eventually(`${name}=${value}`, () => this.objects.get(name)?.data?.['value'] === value, timeoutMs);
   }
 
