@@ -33,7 +33,13 @@ export async function ensureCluster(
 ): Promise<Sandbox> {
   const { name, agent, nodeCount, images, containerdDirectory } = options;
   const sandbox = await createSandbox(
-    { name, nodeCount, ...(containerdDirectory === undefined ? {} : { containerdDirectory }) },
+    {
+      name,
+      nodeCount,
+      ...(containerdDirectory === undefined
+        ? {}
+        : { containerdDirectories: Array.from({ length: nodeCount }, () => containerdDirectory) }),
+    },
     progress,
   );
   const advice = `./hack/down --name ${name}, then run it again.`;
