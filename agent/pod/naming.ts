@@ -37,10 +37,6 @@ export function formatPod(pod: Pod): string {
   return `${pod.metadata.name}_${podNamespace(pod)}(${podUID(pod)})`;
 }
 
-export function podDirectory(rootDir: string, uid: string): string {
-  return `${rootDir}/pods/${uid}`;
-}
-
 export function podLogDirectory(
   podLogsDir: string,
   pod: { namespace: string; name: string; uid: string },
