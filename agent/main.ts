@@ -187,6 +187,7 @@ function buildPods(
       allocatable,
       cgroupDriver: () => cgroupDriver.current,
       networkProblem: () => node.networkProblem(),
+      supportsRecursiveReadOnly: () => node.supportsRecursiveReadOnly(),
     },
   );
   const effects = {

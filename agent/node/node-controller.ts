@@ -153,6 +153,13 @@ export class NodeController {
     return findNetworkProblem(this.#runtime.facts());
   }
 
+  /** Whether the runtime's default handler has CRI RuntimeHandlerFeatures.recursive_read_only_mounts. */
+  supportsRecursiveReadOnly(): boolean {
+    return this.#runtime.handlers.some(
+      ({ name, recursiveReadOnlyMounts }) => name === '' && recursiveReadOnlyMounts,
+    );
+  }
+
   /** A health reporter or a pressure has news. */
   healthChanged(): void {
     this.#writer.wake();

@@ -1,14 +1,11 @@
 // CRI ContainerConfig of one container (kuberuntime_container.go generateContainerConfig).
 
-import type {
-  ContainerConfig,
-  LinuxContainerResourcesInput,
-  MountInput,
-} from '../../cri-proto/runtime.v1.ts';
+import type { ContainerConfig, LinuxContainerResourcesInput } from '../../cri-proto/runtime.v1.ts';
 import type { Container, Pod } from '../api/objects.ts';
 import type { ImageUser } from '../image/image-outcome.ts';
 import { buildContainerCpuAndMemory, CPU_PERIOD_US, oomScoreAdj } from '../resources/linux-resources.ts';
 import type { PreparedVolume } from '../volume/volume-manager.ts';
+import { buildMounts, terminationMessagePath } from './build-mounts.ts';
 import { expandVariables } from './expansion.ts';
 import {
   buildContainerHash,
@@ -37,6 +34,8 @@ export interface ContainerInput {
   readonly imageUser: ImageUser;
   readonly variables: ReadonlyMap<string, string>;
   readonly volumes: ReadonlyMap<string, PreparedVolume>;
+  /** What the container's subPath mounts are bound to, by their place in its `volumeMounts`. */
+  readonly subPaths: ReadonlyMap<number, string>;
   readonly hostsFile: string | undefined;
   readonly terminationMessageFile: string;
   /** The container an ephemeral one shares its PID namespace with. */
@@ -53,7 +52,8 @@ export function buildContainerConfig(input: ContainerInput): ContainerConfigOutc
   const { pod, container, attempt, variables, context } = input;
   const security = buildContainerSecurity(pod, container, input.imageUser, context, input.targetId);
   if (security.kind === 'refused') return security;
-  const mounts = buildMounts(input);
+  const { supportsRecursiveReadOnly } = context;
+  const mounts = buildMounts({ ...input, supportsRecursiveReadOnly });
   if (mounts.kind === 'refused') return mounts;
   const expand = (text: string): string => expandVariables(text, name => variables.get(name));
   return {
@@ -88,7 +88,7 @@ function buildAnnotations(pod: Pod, container: Container, attempt: number): Reco
   return {
     [CONTAINER_HASH_ANNOTATION]: buildContainerHash(container),
     [RESTART_COUNT_ANNOTATION]: String(attempt),
-    [TERMINATION_MESSAGE_PATH_ANNOTATION]: messagePath(container),
+    [TERMINATION_MESSAGE_PATH_ANNOTATION]: terminationMessagePath(container),
     [TERMINATION_MESSAGE_POLICY_ANNOTATION]: container.terminationMessagePolicy ?? 'File',
     ...(deletionGracePeriodSeconds === undefined
       ? {}
@@ -98,10 +98,6 @@ function buildAnnotations(pod: Pod, container: Container, attempt: number): Reco
       : { [POD_TERMINATION_GRACE_ANNOTATION]: String(terminationGracePeriodSeconds) }),
     ...(container.ports?.length ? { [CONTAINER_PORTS_ANNOTATION]: JSON.stringify(container.ports) } : {}),
   };
-}
-
-function messagePath(container: Container): string {
-  return container.terminationMessagePath || '/dev/termination-log'; // the API's default, for static pods
 }
 
 function buildResources({ pod, container, context }: ContainerInput): LinuxContainerResourcesInput {
@@ -114,61 +110,4 @@ function buildResources({ pod, container, context }: ContainerInput): LinuxConta
     oomScoreAdj: oomScoreAdj(pod.spec, container, context.nodeMemoryBytes),
     ...(context.cgroupVersion === 2 ? { unified: { 'memory.oom.group': '1' } } : {}),
   };
-}
-
-type Mounts =
-  | { readonly kind: 'ok'; readonly mounts: readonly MountInput[] }
-  | { readonly kind: 'refused'; readonly message: string };
-
-const PROPAGATION = {
-  HostToContainer: 'PROPAGATION_HOST_TO_CONTAINER',
-  Bidirectional: 'PROPAGATION_BIDIRECTIONAL',
-} as const;
-
-function buildMounts(input: ContainerInput): Mounts {
-  const { container, volumes, variables } = input;
-  const mounts: MountInput[] = [];
-  for (const mount of container.volumeMounts ?? []) {
-    const volume = volumes.get(mount.name);
-    if (!volume) {
-      return {
-        kind: 'refused',
-        message: `cannot find volume "${mount.name}" to mount into container "${container.name}"`,
-      };
-    }
-    if (mount.subPath || mount.subPathExpr) {
-      return {
-        kind: 'refused',
-        message: `subPath of volumeMount "${mount.name}" in container "${container.name}" is not supported yet`,
-      };
-    }
-    const propagation = PROPAGATION[mount.mountPropagation as keyof typeof PROPAGATION];
-    mounts.push({
-      containerPath: absolutePath(expandVariables(mount.mountPath, name => variables.get(name))),
-      hostPath: volume.hostPath,
-      readonly: mount.readOnly === true || volume.isReadOnly,
-      selinuxRelabel: volume.needsSELinuxRelabel,
-      propagation: propagation ?? 'PROPAGATION_PRIVATE',
-    });
-  }
-  const own = ownMounts(input, mounts);
-  return { kind: 'ok', mounts: [...mounts, ...own] };
-}
-
-function ownMounts(
-  { hostsFile, container, terminationMessageFile }: ContainerInput,
-  mounts: readonly MountInput[],
-): MountInput[] {
-  const own: MountInput[] = [];
-  const isHostsTaken = mounts.some(mount => mount.containerPath === '/etc/hosts');
-  if (hostsFile !== undefined && !isHostsTaken) {
-    own.push({ containerPath: '/etc/hosts', hostPath: hostsFile, selinuxRelabel: true });
-  }
-  own.push({ containerPath: messagePath(container), hostPath: terminationMessageFile, selinuxRelabel: true });
-  return own;
-}
-
-// Relative mount paths are taken from the root (kubelet_pods.go makeMounts).
-function absolutePath(path: string): string {
-  return path.startsWith('/') ? path : `/${path}`;
 }

@@ -13,6 +13,8 @@ export interface NodeNow {
   nodeIPs(): readonly string[];
   allocatable(): Allocatable;
   cgroupDriver(): CgroupDriver;
+  /** Whether the runtime's default handler can make mounts read-only with all that is mounted below them. */
+  supportsRecursiveReadOnly(): boolean;
   /** Why pods with a network of their own cannot start now. */
   networkProblem(): string | undefined;
 }
@@ -85,6 +87,7 @@ export class PodContextSource {
       cgroupVersion,
       isSeccompDefault: pods.seccompDefault,
       isCpuLimited: pods.cpuCFSQuota,
+      supportsRecursiveReadOnly: this.#now.supportsRecursiveReadOnly(),
     };
   }
 }

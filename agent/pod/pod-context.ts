@@ -16,4 +16,5 @@ export interface PodContext {
   readonly cgroupVersion: 1 | 2;
   readonly isSeccompDefault: boolean;
   readonly isCpuLimited: boolean;
+  readonly supportsRecursiveReadOnly: boolean;
 }

@@ -20,6 +20,7 @@ import type { ActionOutcome } from './outcome.ts';
 import { findContainer } from './pod-containers.ts';
 import type { PodContext } from './pod-context.ts';
 import type { PodAction } from './pod-plan.ts';
+import { prepareSubPaths } from './prepare-sub-paths.ts';
 import { buildSandboxConfig } from './sandbox-config.ts';
 
 type StartAction = PodAction & { kind: 'startContainer' };
@@ -190,14 +191,20 @@ async function configure(
     const sources = { ...context, podIPs, configMap, secret };
     const environment = buildEnvironment(pod, container, sources);
     if (environment.kind === 'failed') return refuse(environment.message);
+    const { variables } = environment;
+    const volumes = memory.volumes ?? new Map();
+    const { rootDir } = context;
+    const prepared = await prepareSubPaths({ rootDir, pod, container, variables, volumes }, effects.logger);
+    if (prepared.kind === 'refused') return refuse(prepared.message);
     const outcome = buildContainerConfig({
       pod,
       container,
       attempt,
       imageRef: image.imageRef,
       imageUser: image.user,
-      variables: environment.variables,
-      volumes: memory.volumes ?? new Map(),
+      variables,
+      volumes,
+      subPaths: prepared.subPaths,
       hostsFile: await writeHostsFile(pod, context, podIPs),
       targetId,
       terminationMessageFile: await createMessageFile(pod, container, context),

@@ -36,3 +36,15 @@ export function metadataDirectory(
 ): string {
   return join(podDirectory(rootDir, podUID), 'plugins', PLUGIN_DIRECTORY[kind], volume);
 }
+
+/** Where one `volumeMounts` entry of a container has its subPath bound. */
+export function subPathTarget(
+  rootDir: string,
+  podUID: string,
+  volumeDirectoryName: string,
+  containerName: string,
+  mountIndex: number,
+): string {
+  const subPaths = join(podDirectory(rootDir, podUID), 'volume-subpaths');
+  return join(subPaths, volumeDirectoryName, containerName, String(mountIndex));
+}

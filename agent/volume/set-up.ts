@@ -29,6 +29,8 @@ export interface NodeFacts {
 }
 
 export interface PreparedVolume {
+  /** Its name in the pod's directories: a PersistentVolume's own. */
+  readonly directoryName: string;
   /** What the runtime mounts. */
   readonly hostPath: string;
   /** The volume itself is read-only, whatever the container's mount says. */
@@ -74,7 +76,7 @@ export class VolumeSetUp {
       case 'emptyDir':
         return await this.#ensureEmptyDir(pod, volume.name, parsed.source);
       case 'hostPath':
-        return await ensureHostPathVolume(parsed.source);
+        return await ensureHostPathVolume(volume.name, parsed.source);
       case 'unsupported':
         return { kind: 'failed', problem: `volume kind ${parsed.field} is not supported by this node` };
       default:
@@ -112,7 +114,13 @@ export class VolumeSetUp {
       fsGroup: pod.spec.securityContext?.fsGroup,
     });
     if (outcome.kind === 'failed') return outcome;
-    return { kind: 'ready', volume: { hostPath: directory, isReadOnly: false, needsSELinuxRelabel: true } };
+    const prepared = {
+      directoryName: name,
+      hostPath: directory,
+      isReadOnly: false,
+      needsSELinuxRelabel: true,
+    };
+    return { kind: 'ready', volume: prepared };
   }
 
   async #ensureContent(
@@ -122,7 +130,12 @@ export class VolumeSetUp {
     signal: AbortSignal,
   ): Promise<VolumeOutcome> {
     const directory = this.#directory(pod, volume.kind, name);
-    const prepared = { hostPath: directory, isReadOnly: true, needsSELinuxRelabel: true };
+    const prepared = {
+      directoryName: name,
+      hostPath: directory,
+      isReadOnly: true,
+      needsSELinuxRelabel: true,
+    };
     const wasPublished = await hasPublishedContent(directory);
     const waitMs = wasPublished ? REPEATED_WAIT_MS : FIRST_WAIT_MS;
     await this.#waitForInputs(pod, volume, directory, AbortSignal.any([signal, AbortSignal.timeout(waitMs)]));
@@ -193,10 +206,11 @@ function isContentVolume(parsed: ReturnType<typeof parseVolumeSource>): parsed i
   return ['configMap', 'secret', 'downwardAPI', 'projected'].includes(parsed.kind);
 }
 
-async function ensureHostPathVolume(source: HostPathSource): Promise<VolumeOutcome> {
+async function ensureHostPathVolume(name: string, source: HostPathSource): Promise<VolumeOutcome> {
   const outcome = await ensureHostPath(source);
   if (outcome.kind === 'failed') return outcome;
-  return { kind: 'ready', volume: { hostPath: source.path, isReadOnly: false, needsSELinuxRelabel: false } };
+  const prepared = { directoryName: name, isReadOnly: false, needsSELinuxRelabel: false };
+  return { kind: 'ready', volume: { ...prepared, hostPath: source.path } };
 }
 
 function tokenRequest(pod: Pod, source: ServiceAccountTokenSource): TokenRequest {
