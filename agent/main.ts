@@ -15,6 +15,7 @@ import { isJournalStream, JournalStream } from './host/journal.ts';
 import { NOTIFY_VARIABLES, parseNotifyEnvironment, ServiceNotifier } from './host/notify.ts';
 import { PodCgroups } from './host/pod-cgroups.ts';
 import { ImageManager } from './image/image-manager.ts';
+import { NodeCertificates } from './join/node-certificates.ts';
 import { settledOrAborted } from './lib/abort.ts';
 import { systemClock } from './lib/clock.ts';
 import { InvalidError } from './lib/errors.ts';
@@ -89,7 +90,7 @@ async function runNode(
   const tasks = new TaskGroup({ signal: parent });
   const { signal } = tasks;
   await using open = new AsyncDisposableStack(); // what the edges hold open would keep a process that cannot go on
-  const edges = await connectEdges(config, logger, signal, open);
+  const edges = await connectEdges(config, logger, notifier, signal, open);
   const snapshots = new RuntimeSnapshots({ runtime: edges.connection.runtime, logger });
   const describePod = (podUID: string): string | undefined => pods.workers.describe(podUID);
   const node = await NodeController.create(
@@ -113,6 +114,7 @@ async function runNode(
 
 interface Edges {
   readonly client: ApiClient;
+  readonly certificates: NodeCertificates;
   readonly connection: RuntimeConnection;
   readonly cgroupDriver: RuntimeCgroupDriver;
   readonly cgroups: PodCgroups;
@@ -122,6 +124,7 @@ interface Edges {
 async function connectEdges(
   config: Config,
   logger: Logger,
+  notifier: ServiceNotifier,
   signal: AbortSignal,
   open: AsyncDisposableStack,
 ): Promise<Edges> {
@@ -129,7 +132,10 @@ async function connectEdges(
   if (!layout) throw new InvalidError('no cgroup file system is mounted', { code: 'NoCgroups' });
   const kubeconfigPath = config.api.kubeconfigPath ?? ''; // checkRunnable has seen to it
   const userAgent = `nodelet/${NODELET_VERSION} (linux/${process.arch === 'x64' ? 'amd64' : process.arch})`;
-  const client = await ApiClient.connect({ kubeconfigPath, logger, userAgent, signal });
+  const onWaiting = (): void => notifier.ready();
+  const certificates = await NodeCertificates.prepare({ config, userAgent, logger, onWaiting }, { signal });
+  const { clientPemPath } = certificates;
+  const client = await ApiClient.connect({ kubeconfigPath, clientPemPath, logger, userAgent, signal });
   open.defer(() => client.close());
   const { endpoint, imageEndpoint, requestTimeoutMs, cgroupDriver: configured } = config.runtime;
   const connection = connectRuntime({ runtimeEndpoint: endpoint, imageEndpoint, requestTimeoutMs });
@@ -138,7 +144,7 @@ async function connectEdges(
   const cgroups = new PodCgroups(new Cgroups(layout), () => cgroupDriver.current);
   const host = config.node.name;
   const recorder = new EventRecorder({ client, clock: systemClock, logger, component: 'kubelet', host });
-  return { client, connection, cgroupDriver, cgroups, recorder };
+  return { client, certificates, connection, cgroupDriver, cgroups, recorder };
 }
 
 interface Pods {
@@ -209,7 +215,7 @@ function buildPods(
 
 function startNode(
   tasks: TaskGroup,
-  { recorder, cgroupDriver }: Edges,
+  { client, certificates, recorder, cgroupDriver }: Edges,
   node: NodeController,
   notifier: ServiceNotifier,
   { workers }: Pods,
@@ -217,6 +223,8 @@ function startNode(
   const statusLine = () => ({ problems: node.problems, podCount: workers.desiredPods().length });
   tasks.run(signal => recorder.run(signal));
   tasks.run(signal => node.run({ signal }));
+  const addresses = () => node.view.current()?.status?.addresses ?? [];
+  tasks.run(signal => certificates.run(client, addresses, { signal }));
   tasks.run(signal => cgroupDriver.run({ signal }));
   tasks.run(signal => notifier.runWatchdog({ signal }));
   tasks.run(signal => runStatusLine(notifier, statusLine, { signal }));

@@ -26,7 +26,15 @@ const MAX_SECOND_TRIES = 5;
 /** These break things on purpose, one after the other, on a sandbox of their own. */
 const FAULTS = 'test/faults/';
 /** These share the sandbox with two nodes, one after the other; the rest makes its own world. */
-const ON_SANDBOX = ['test/node/', 'test/outage/', 'test/pod/', 'test/probe/', 'test/scale/', 'test/walks/'];
+const ON_SANDBOX = [
+  'test/join/',
+  'test/node/',
+  'test/outage/',
+  'test/pod/',
+  'test/probe/',
+  'test/scale/',
+  'test/walks/',
+];
 /** These measure or count what others would disturb: last, with nothing else running. */
 const ALONE = ['test/pod/delete', 'test/probe/pods', 'test/volume/shared-config'];
 

@@ -34,6 +34,8 @@ export interface ConnectOptions {
   readonly userAgent: string;
   /** Instead of the kubeconfig's current-context. */
   readonly context?: string;
+  /** One file with certificate and key, in the place of the kubeconfig's own: the pair that is rotated. */
+  readonly clientPemPath?: string | undefined;
   /** Bounds `connect` alone; the client lives until `close`. */
   readonly signal: AbortSignal;
 }
@@ -100,7 +102,8 @@ export class ApiClient {
 
   /** Reads the kubeconfig and its files; does not dial. Throws InvalidError with one clear line. */
   static async connect(options: ConnectOptions): Promise<ApiClient> {
-    const kubeconfig = await readKubeconfig(options.kubeconfigPath, options.context);
+    const written = await readKubeconfig(options.kubeconfigPath, options.context);
+    const kubeconfig = withClientPem(written, options.clientPemPath);
     const credentials = await Credentials.load(kubeconfig, options);
     return new ApiClient(kubeconfig, credentials, options);
   }
@@ -161,6 +164,11 @@ export class ApiClient {
     } finally {
       deadline.cancel(); // also when the reader just stops: the stream must not stay open
     }
+  }
+
+  /** Looks at the credentials' files now instead of within ten seconds. */
+  async refreshCredentials({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    await this.#refreshCredentials(signal);
   }
 
   async close(): Promise<void> {
@@ -267,6 +275,12 @@ export class ApiClient {
       (isConnected ? undefined : lastError) ?? `${request.method} ${request.path}: no answer in time`;
     return new UnavailableError(message, { code: 'DeadlineExceeded', cause: error });
   }
+}
+
+function withClientPem(kubeconfig: Kubeconfig, path: string | undefined): Kubeconfig {
+  if (path === undefined) return kubeconfig;
+  const pem = { kind: 'file', path } as const;
+  return { ...kubeconfig, user: { ...kubeconfig.user, clientCertificate: pem, clientKey: pem } };
 }
 
 const UNAUTHORIZED = new Set(['Unauthorized', 'HTTP401']);

@@ -57,6 +57,8 @@ export function serviceAccountTokenPath(namespace: string, serviceAccountName: s
   return `${namespaced(CORE, namespace, 'serviceaccounts', serviceAccountName)}/token`;
 }
 
+export const certificateSigningRequestsPath = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
+
 function namespaced(group: string, namespace: string, resource: string, name?: string): string {
   const collection = `${group}/namespaces/${encodeURIComponent(namespace)}/${resource}`;
   return name === undefined ? collection : `${collection}/${encodeURIComponent(name)}`;

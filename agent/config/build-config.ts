@@ -103,7 +103,7 @@ function buildApi(values: Values): ApiConfig {
   return {
     kubeconfigPath: values['nodelet.kubeconfig'],
     bootstrapKubeconfigPath: values['nodelet.bootstrapKubeconfig'],
-    certDir: values['nodelet.certDir'] ?? '',
+    certDir: values['nodelet.certDir'] ?? `${values['nodelet.rootDir']}/pki`,
     rotateCertificates: values.rotateCertificates,
     qps: values.kubeAPIQPS,
     burst: values.kubeAPIBurst,

@@ -197,7 +197,7 @@ const EVICTION = {
 } as const;
 
 const API = {
-  rotateCertificates: bool(false, { status: accepted, flag: 'rotate-certificates' }),
+  rotateCertificates: bool(false, { flag: 'rotate-certificates' }),
   kubeAPIQPS: int(50, { status: accepted, flag: 'kube-api-qps', min: 0 }),
   kubeAPIBurst: int(100, { status: accepted, flag: 'kube-api-burst', min: 0, zero: 'default' }),
   contentType: text('application/vnd.kubernetes.protobuf', {
@@ -226,7 +226,7 @@ const SERVER = {
   tlsCipherSuites: list([], { status: accepted, flag: 'tls-cipher-suites' }),
   tlsCurvePreferences: opaque('list of numbers', { status: accepted }),
   tlsMinVersion: text(undefined, { status: accepted, flag: 'tls-min-version' }),
-  serverTLSBootstrap: bool(false, { status: accepted, flag: 'rotate-server-certificates' }),
+  serverTLSBootstrap: bool(false, { flag: 'rotate-server-certificates' }),
   'authentication.anonymous.enabled': bool(false, { status: accepted, flag: 'anonymous-auth' }),
   'authentication.webhook.enabled': bool(true, { status: accepted, flag: 'authentication-token-webhook' }),
   'authentication.webhook.cacheTTL': duration(2 * MINUTE, {

@@ -19,9 +19,11 @@ import { checkAbsolutePath, checkLabelValue, checkNodeLabelKey } from './resourc
 
 export const NODELET_FIELDS = {
   'nodelet.kubeconfig': path(undefined, { flag: 'kubeconfig' }),
-  'nodelet.bootstrapKubeconfig': path(undefined, { status: 'accepted', flag: 'bootstrap-kubeconfig' }),
+  'nodelet.bootstrapKubeconfig': path(undefined, {
+    flag: 'bootstrap-kubeconfig',
+    note: 'used while kubeconfig is missing or has expired',
+  }),
   'nodelet.certDir': path(undefined, {
-    status: 'accepted',
     flag: 'cert-dir',
     note: 'ROOT-DIR/pki when not set',
   }),

@@ -19,7 +19,7 @@ import {
   set,
   time,
   utf8String,
-} from './der.ts';
+} from '../../../agent/lib/der.ts';
 
 /** A certificate and its key, both PEM. */
 export interface KeyedCertificate {
