@@ -43,8 +43,20 @@ export interface WatchContainerdEventsOptions {
   readonly endpoint: string;
   /** `k8s.io` for CRI's containers. */
   readonly namespace: string;
+  /** Only these: what nobody sends costs nobody anything. */
+  readonly topics: readonly ContainerdTopic[];
   readonly signal: AbortSignal;
 }
+
+export type ContainerdTopic =
+  | '/tasks/start'
+  | '/tasks/exit'
+  | '/tasks/oom'
+  | '/tasks/delete'
+  | '/containers/delete'
+  | '/images/create'
+  | '/images/update'
+  | '/images/delete';
 
 type Decode = ContainerdEventsV1['decodePayload'];
 
@@ -55,29 +67,18 @@ const MARKER_PAYLOAD = 'containerd.events.NamespaceUpdate';
 const MARKER_INTERVAL_MS = 100;
 const MARKER_TIMEOUT_MS = 10_000;
 
-const TOPICS = [
-  MARKER_TOPIC,
-  '/tasks/start',
-  '/tasks/exit',
-  '/tasks/oom',
-  '/tasks/delete',
-  '/containers/delete',
-  '/images/create',
-  '/images/update',
-  '/images/delete',
-];
-
 /** Ends when the signal aborts; throws UnavailableError when the stream breaks, and the owner starts it again. */
 export async function* watchContainerdEvents({
   endpoint,
   namespace,
+  topics,
   signal,
 }: WatchContainerdEventsOptions): AsyncGenerator<ContainerdEvent, void, void> {
   const { events, decodePayload } = loadContainerdEvents();
   const connection = new GrpcConnection(endpoint, new InFlightCalls());
   const markers = new AbortController();
   const broken = new AbortController();
-  const filters = TOPICS.map(topic => `namespace=="${namespace}",topic=="${topic}"`);
+  const filters = [MARKER_TOPIC, ...topics].map(topic => `namespace=="${namespace}",topic=="${topic}"`);
   const stream = connection.stream(
     events.Subscribe,
     { filters },

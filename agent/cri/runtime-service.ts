@@ -46,6 +46,8 @@ export class RuntimeService {
   readonly #connection: GrpcConnection;
   readonly #methods: RuntimeV1['runtimeService'];
   readonly #timeouts: CallTimeouts;
+  /** Stops and removals under way, by what they end. */
+  readonly #endings = new Map<string, Promise<unknown>>();
 
   constructor(connection: GrpcConnection, methods: RuntimeV1['runtimeService'], timeouts: CallTimeouts) {
     this.#connection = connection;
@@ -97,13 +99,15 @@ export class RuntimeService {
   /** Kills the containers left in it and takes the network down; done already is done (CRI). */
   async stopPodSandbox(podSandboxId: string, options: CallOptions): Promise<void> {
     const { requestMs } = this.#timeouts;
-    await ifThere(this.#call('StopPodSandbox', { podSandboxId }, podSandboxId, requestMs, options));
+    const call = this.#call('StopPodSandbox', { podSandboxId }, podSandboxId, requestMs, options);
+    await this.#end(podSandboxId, call);
   }
 
   /** With all its containers; gone already is done (CRI). */
   async removePodSandbox(podSandboxId: string, options: CallOptions): Promise<void> {
     const { requestMs } = this.#timeouts;
-    await ifThere(this.#call('RemovePodSandbox', { podSandboxId }, podSandboxId, requestMs, options));
+    const call = this.#call('RemovePodSandbox', { podSandboxId }, podSandboxId, requestMs, options);
+    await this.#end(podSandboxId, call);
   }
 
   async podSandboxStatus(podSandboxId: string, options: CallOptions): Promise<PodSandboxStatus> {
@@ -156,13 +160,15 @@ export class RuntimeService {
     const request = { containerId, timeout: graceSeconds };
     const graceMs = graceSeconds * 1000;
     const timeoutMs = this.#timeouts.requestMs + graceMs;
-    await ifThere(this.#call('StopContainer', request, containerId, timeoutMs, options, graceMs));
+    const call = this.#call('StopContainer', request, containerId, timeoutMs, options, graceMs);
+    await this.#end(containerId, call);
   }
 
   /** Kills it first if need be; gone already is done (CRI). */
   async removeContainer(containerId: string, options: CallOptions): Promise<void> {
     const { requestMs } = this.#timeouts;
-    await ifThere(this.#call('RemoveContainer', { containerId }, containerId, requestMs, options));
+    const call = this.#call('RemoveContainer', { containerId }, containerId, requestMs, options);
+    await this.#end(containerId, call);
   }
 
   async listContainers(filter: ContainerFilter, options: CallOptions): Promise<readonly Container[]> {
@@ -284,6 +290,23 @@ export class RuntimeService {
   }
 
   // ---- Events
+
+  /** Waits for the stop or removal of it that we have asked for; false when there is none. Never rejects. */
+  async ending(containerOrSandboxId: string): Promise<boolean> {
+    const call = this.#endings.get(containerOrSandboxId);
+    if (!call) return false;
+    await Promise.allSettled([call]);
+    return true;
+  }
+
+  async #end(id: string, call: Promise<unknown>): Promise<void> {
+    this.#endings.set(id, call);
+    try {
+      await ifThere(call);
+    } finally {
+      if (this.#endings.get(id) === call) this.#endings.delete(id);
+    }
+  }
 
   /** As GrpcConnection.stream; cri-events.ts gives it its form. */
   getContainerEvents(options: CallOptions): AsyncGenerator<ContainerEventResponse, void, void> {

@@ -49,9 +49,10 @@ export async function createSandbox(
   try {
     const options = { signal: signals.shutdown, podUID: podUID(pod) };
     const runtimeHandler = ''; // RuntimeClass comes later; empty is the runtime's default
+    let sandboxId = '';
     const run = async (): Promise<void> => {
       const startedAtMs = clock.nowMs();
-      const sandboxId = await runtime.runPodSandbox(outcome.config, { runtimeHandler }, options);
+      sandboxId = await runtime.runPodSandbox(outcome.config, { runtimeHandler }, options);
       const durationMs = clock.nowMs() - startedAtMs;
       logger.info({ sandboxId, attempt: action.attempt, durationMs }, 'sandbox created');
     };
@@ -63,7 +64,7 @@ export async function createSandbox(
     const priority = -(pod.spec.priority ?? 0); // critical pods first
     await sandboxPlaces.run(runInPlace, { signal: signals.interrupt, priority });
     await running;
-    return { kind: 'done' };
+    return { kind: 'done', touched: [{ kind: 'sandbox', id: sandboxId }] };
   } catch (error) {
     if (signals.interrupt.aborted) throw error;
     // The runtime still makes or unmakes the one an agent before us has asked for: no news for the pod's owner.

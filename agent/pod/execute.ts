@@ -59,11 +59,10 @@ async function perform(
     case 'startContainer':
       return await startContainer(action, { ...target, pod: requirePod(target) }, effects, signals);
     case 'stopContainer':
-      await stopContainer(action, target, effects, signals);
-      return DONE;
+      return await stopContainer(action, target, effects, signals);
     case 'stopSandbox':
       await effects.runtime.stopPodSandbox(action.sandboxId, options);
-      return DONE;
+      return { kind: 'done', touched: [{ kind: 'sandbox', id: action.sandboxId }] };
     case 'removeContainer':
       await removeContainerRecord(action.containerId, target, effects, signals);
       return DONE;
@@ -72,7 +71,7 @@ async function perform(
       return DONE;
     case 'tearDown':
       await tearDownPod(target, effects, signals);
-      return DONE;
+      return { kind: 'done', touched: [] };
     case 'removePod':
       await removePodRecords(target, effects, signals);
       return DONE;

@@ -1,6 +1,7 @@
 // How an action ended, and what a worker remembers of it. Pure.
 
 import type { ImageOutcome } from '../image/image-outcome.ts';
+import type { RuntimeSubject } from '../runtime/snapshots.ts';
 import type { PreparedVolume } from '../volume/volume-manager.ts';
 import {
   clearStepFailure,
@@ -15,7 +16,8 @@ import {
 import type { PodAction } from './pod-plan.ts';
 
 export type ActionOutcome =
-  | { readonly kind: 'done' }
+  /** `touched` is all of the runtime's that it has changed, where the action knows. */
+  | { readonly kind: 'done'; readonly touched?: readonly RuntimeSubject[] }
   /** Broken off because the pod's fate changed: nothing to remember, the next plan knows. */
   | { readonly kind: 'interrupted' }
   | { readonly kind: 'volumesReady'; readonly volumes: ReadonlyMap<string, PreparedVolume> }
@@ -45,6 +47,21 @@ const STEP_RETRY: Readonly<Record<PodStep, RetryCurve>> = {
   remove: { initialMs: 500, maxMs: 30_000 },
 };
 const START_RETRY: RetryCurve = { initialMs: 1000, maxMs: 15_000 };
+
+/** What to look at after an action; undefined when only a list can tell. */
+export function touchedBy(outcome: ActionOutcome): readonly RuntimeSubject[] | undefined {
+  switch (outcome.kind) {
+    case 'done':
+      return outcome.touched;
+    case 'volumesReady':
+    case 'imageKnown':
+      return [];
+    case 'interrupted':
+    case 'notStarted':
+    case 'failed':
+      return undefined;
+  }
+}
 
 /** The pod-wide step an action belongs to; undefined for what concerns one container. */
 export function stepOf(action: PodAction): PodStep | undefined {

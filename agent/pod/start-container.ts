@@ -7,6 +7,7 @@ import type { Container, Pod } from '../api/objects.ts';
 import type { ImageOutcome } from '../image/image-outcome.ts';
 import { ConflictError, errorMessage } from '../lib/errors.ts';
 import { type ObservedContainer, readySandbox } from '../runtime/observed-pod.ts';
+import type { RuntimeSubject } from '../runtime/snapshots.ts';
 import { podDirectory } from '../volume/pod-directories.ts';
 import { buildContainerConfig } from './container-config.ts';
 import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
@@ -57,7 +58,14 @@ export async function startContainer(
   const { attempt } = action;
   effects.logger.info({ container: containerName, containerId: created, attempt }, 'container started');
   await linkLog(target.pod, containerName, created, attempt, effects);
-  return await runPostStart(action, created, target, effects, signals);
+  const outcome = await runPostStart(action, created, target, effects, signals);
+  return outcome.kind === 'done' ? { ...outcome, touched: touchedBy(created, target) } : outcome;
+}
+
+function touchedBy(id: string, { observed }: PodTarget): readonly RuntimeSubject[] {
+  const known = observed.containers.find(container => container.id === id);
+  const sandboxId = known?.sandboxId ?? readySandbox(observed)?.id ?? '';
+  return [{ kind: 'container', id, sandboxId }];
 }
 
 // The container counts as started only after its hook; one whose hook fails is stopped again.

@@ -3,6 +3,7 @@
 import { sleep } from '../lib/sleep.ts';
 import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
 import { runHook } from './hooks.ts';
+import type { ActionOutcome } from './outcome.ts';
 import { findContainer } from './pod-containers.ts';
 import type { PodAction } from './pod-plan.ts';
 
@@ -14,7 +15,7 @@ export async function stopContainer(
   target: ActionTarget,
   effects: PodEffects,
   { interrupt }: ActionSignals,
-): Promise<void> {
+): Promise<ActionOutcome> {
   const { containerName, containerId, gracePeriodSeconds } = action;
   const startedAtMs = effects.clock.nowMs();
   const remainingSeconds = (): number =>
@@ -28,6 +29,9 @@ export async function stopContainer(
   const graceSeconds = Math.max(MIN_STOP_GRACE_SECONDS, remainingSeconds());
   const options = { signal: interrupt, podUID: target.observed.podUID };
   await effects.runtime.stopContainer(containerId, graceSeconds, options);
+  const stopped = target.observed.containers.find(({ id }) => id === containerId);
+  const touched = stopped && [{ kind: 'container', id: containerId, sandboxId: stopped.sandboxId } as const];
+  return { kind: 'done', ...(touched ? { touched } : {}) };
 }
 
 async function runPreStop(

@@ -7,14 +7,14 @@ import { Wakeup } from '../lib/wakeup.ts';
 import type { ContainerVerdicts } from '../probe/container-probes.ts';
 import type { ProbeManager } from '../probe/probe-manager.ts';
 import { emptyObservedPod, type ObservedPod, readySandbox } from '../runtime/observed-pod.ts';
-import type { RuntimeSnapshots } from '../runtime/snapshots.ts';
+import type { RuntimeSnapshots, RuntimeSubject } from '../runtime/snapshots.ts';
 import { advanceBackoff } from './crash-backoff.ts';
 import type { DesiredPod } from './desired-pod.ts';
 import type { PodEffects } from './effects.ts';
 import { execute } from './execute.ts';
 import { nextLifecycle, nextTermination, type PodLifecycle, shouldTerminate } from './lifecycle.ts';
 import { EMPTY_MEMORY, type PodMemory, type PodVerdict, withEntry } from './memory.ts';
-import { type ActionOutcome, remember } from './outcome.ts';
+import { type ActionOutcome, remember, touchedBy } from './outcome.ts';
 import { planPod } from './plan.ts';
 import type { PodAction, PodPlan } from './pod-plan.ts';
 import type { StatusReporter } from './status-reporter.ts';
@@ -228,13 +228,26 @@ export class PodWorker {
     };
     this.#effects.logger.debug({ actions }, 'plan');
     this.#advanceCrashBackoffs(actions);
+    const touched: (readonly RuntimeSubject[] | undefined)[] = [];
     const work = runInTurn(actions, async (action, turn) => {
       const outcome = await execute(action, { ...target, turn }, this.#effects, { shutdown, interrupt });
       this.#note(action, outcome);
+      touched.push(touchedBy(outcome));
     });
     await this.#reportUntil(work, plan, shutdown);
+    await this.#look(touched, shutdown);
+  }
+
+  // Only at what the actions changed, where each of them knows: that is most of what there is to look at.
+  async #look(
+    touched: readonly (readonly RuntimeSubject[] | undefined)[],
+    shutdown: AbortSignal,
+  ): Promise<void> {
+    const { snapshots } = this.#deps;
+    const known = touched.filter(subjects => subjects !== undefined);
     try {
-      await this.#deps.snapshots.refreshPod(this.podUID, { signal: shutdown });
+      if (known.length < touched.length) await snapshots.refreshPod(this.podUID, { signal: shutdown });
+      else await snapshots.refreshSubjects(this.podUID, known.flat(), { signal: shutdown });
     } catch (error) {
       if (shutdown.aborted) return;
       // The event stream notices a runtime that is away, relists when it is back and wakes everybody.

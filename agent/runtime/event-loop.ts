@@ -8,7 +8,6 @@ import type { RuntimeService } from '../cri/runtime-service.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { sleep } from '../lib/sleep.ts';
 import { TaskGroup } from '../lib/task-group.ts';
-import type { ObservedPod } from './observed-pod.ts';
 import type { RuntimeSnapshots } from './snapshots.ts';
 
 const RELIST_INTERVAL_MS = 45_000;
@@ -17,7 +16,11 @@ const RECONNECT = { initialMs: 50, maxMs: 1000, jitter: 0.3 } as const;
 // containerd tells of an exit before its CRI plugin has written it down; asking again a few times bridges that.
 const EXIT_LOOKS_MS = [0, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560] as const;
 
+// A removal of ours is in the snapshot by then.
+const REMOVAL_LOOK_MS = 100;
+
 const KUBERNETES_NAMESPACE = 'k8s.io';
+const TOPICS = ['/tasks/exit', '/containers/delete'] as const;
 
 export interface RuntimeEventsDeps {
   readonly snapshots: RuntimeSnapshots;
@@ -54,9 +57,9 @@ async function runStream(deps: RuntimeEventsDeps, looks: ExitLooks, signal: Abor
   let isDown = false;
   while (!signal.aborted) {
     try {
-      for await (const id of watchChangedIds(deps, signal)) {
-        if (id !== SUBSCRIBED) {
-          looks.look(id);
+      for await (const change of watchChanges(deps, signal)) {
+        if (change !== SUBSCRIBED) {
+          looks.look(change);
           continue;
         }
         // Only now nothing can be missed: list what happened before.
@@ -79,25 +82,33 @@ async function runStream(deps: RuntimeEventsDeps, looks: ExitLooks, signal: Abor
 
 const SUBSCRIBED = Symbol('subscribed');
 
-async function* watchChangedIds(
+interface RuntimeChange {
+  readonly id: string;
+  readonly kind: 'changed' | 'removed';
+}
+
+async function* watchChanges(
   { runtime, endpoint }: RuntimeEventsDeps,
   signal: AbortSignal,
-): AsyncGenerator<string | typeof SUBSCRIBED, void, void> {
+): AsyncGenerator<RuntimeChange | typeof SUBSCRIBED, void, void> {
   const { runtimeName } = await runtime.version({ signal });
   if (runtimeName !== 'containerd') {
     yield SUBSCRIBED;
-    for await (const event of watchCriEvents({ runtime, signal })) yield event.containerId;
+    for await (const { containerId: id } of watchCriEvents({ runtime, signal }))
+      yield { id, kind: 'changed' };
     return;
   }
-  for await (const event of watchContainerdEvents({ endpoint, namespace: KUBERNETES_NAMESPACE, signal })) {
+  const options = { endpoint, namespace: KUBERNETES_NAMESPACE, topics: TOPICS, signal };
+  for await (const event of watchContainerdEvents(options)) {
     if (event.kind === 'subscribed') yield SUBSCRIBED;
     // An exec's exit carries its own process ID and changes nothing about the container.
-    if (event.kind === 'taskExit' && event.processId === event.containerId) yield event.containerId;
-    if (event.kind === 'containerDelete') yield event.containerId;
+    if (event.kind === 'taskExit' && event.processId === event.containerId)
+      yield { id: event.containerId, kind: 'changed' };
+    if (event.kind === 'containerDelete') yield { id: event.containerId, kind: 'removed' };
   }
 }
 
-/** Looks at a pod until the runtime shows what its event told. */
+/** Looks at a container or sandbox until the runtime shows what its event told. */
 class ExitLooks {
   readonly #deps: RuntimeEventsDeps;
   readonly #tasks: TaskGroup;
@@ -108,36 +119,53 @@ class ExitLooks {
     this.#tasks = tasks;
   }
 
-  look(id: string): void {
+  look({ id, kind }: RuntimeChange): void {
+    if (kind === 'removed') {
+      this.#tasks.run(signal => this.#afterRemoval(id, signal));
+      return;
+    }
     if (this.#active.has(id)) return;
     this.#active.add(id);
     this.#tasks.run(signal => this.#untilShown(id, signal).finally(() => this.#active.delete(id)));
   }
 
-  // A look that fails proves nothing: the next one may be answered.
-  async #refresh(podUID: string, signal: AbortSignal): Promise<ObservedPod | 'unread' | undefined> {
-    try {
-      return await this.#deps.snapshots.refreshPod(podUID, { signal });
-    } catch (error) {
-      this.#deps.logger.debug({ podUID, err: error }, 'pod not read after an exit');
-      return 'unread';
-    }
+  async #afterRemoval(id: string, signal: AbortSignal): Promise<void> {
+    await sleep(REMOVAL_LOOK_MS, { signal });
+    await this.#deps.runtime.ending(id);
+    if (!signal.aborted && this.#isUp(id) !== undefined) await this.#refresh(id, signal);
   }
 
   async #untilShown(id: string, signal: AbortSignal): Promise<void> {
-    const { snapshots } = this.#deps;
     for (const delayMs of EXIT_LOOKS_MS) {
       await sleep(delayMs, { signal });
+      // Our own doing: whoever asked for it looks afterwards, and the next turn finds what was seen.
+      if (await this.#deps.runtime.ending(id)) continue;
       if (signal.aborted) return;
-      const podUID = snapshots.ownerOf(id);
+      const isUp = this.#isUp(id);
       // Unknown yet: its start is still under way, and whoever started it looks at it afterwards. Look again then.
-      if (podUID === undefined) continue;
-      const pod = await this.#refresh(podUID, signal);
-      if (pod === 'unread') continue;
-      const isStillUp =
-        pod?.containers.some(container => container.id === id && container.state === 'running') ||
-        pod?.sandboxes.some(sandbox => sandbox.id === id && sandbox.isReady);
-      if (!isStillUp) return;
+      if (isUp === undefined) continue;
+      if (!isUp) return;
+      await this.#refresh(id, signal);
+      if (!this.#isUp(id)) return;
     }
+  }
+
+  // A look that fails proves nothing: the next one may be answered.
+  async #refresh(id: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#deps.snapshots.refreshKnown(id, { signal });
+    } catch (error) {
+      this.#deps.logger.debug({ id, err: error }, 'not read after an exit');
+    }
+  }
+
+  /** Undefined for what no look has shown. */
+  #isUp(id: string): boolean | undefined {
+    const { snapshots } = this.#deps;
+    const podUID = snapshots.ownerOf(id);
+    const pod = podUID === undefined ? undefined : snapshots.get(podUID);
+    const container = pod?.containers.find(known => known.id === id);
+    if (container) return container.state === 'running';
+    return pod?.sandboxes.find(known => known.id === id)?.isReady;
   }
 }

@@ -7,8 +7,8 @@ import type { Container, PodSandbox } from '../../cri-proto/runtime.v1.ts';
 import type { RuntimeService } from '../cri/runtime-service.ts';
 import { metricsRegistry } from '../lib/metrics.ts';
 import { sleep } from '../lib/sleep.ts';
-import { buildObservedPod } from './build-observed.ts';
 import type { ObservedPod } from './observed-pod.ts';
+import { containerRecord, PodRecords, type RuntimeRecord, sandboxRecord } from './pod-records.ts';
 import { StatusCache } from './status-cache.ts';
 
 // A status takes a millisecond; on a crowded node with a hundred pods some seconds.
@@ -22,14 +22,19 @@ const correctionsTotal = new Counter({
   registers: [metricsRegistry],
 });
 
+/** Something of a pod that one of our actions has made or changed. */
+export type RuntimeSubject =
+  | { readonly kind: 'sandbox'; readonly id: string }
+  | { readonly kind: 'container'; readonly id: string; readonly sandboxId: string };
+
 export class RuntimeSnapshots {
   readonly #runtime: RuntimeService;
   readonly #logger: Logger;
   readonly #statuses: StatusCache;
+  readonly #records = new Map<string, PodRecords>();
   readonly #pods = new Map<string, ObservedPod>();
   /** Container or sandbox ID to pod UID, so that an event finds its pod. */
   readonly #owners = new Map<string, string>();
-  readonly #appliedLooks = new Map<string, number>();
   /** Pods that the first list showed and that have not been read since. */
   readonly #unread = new Set<string>();
   readonly #listeners: ((podUID: string) => void)[] = [];
@@ -68,7 +73,7 @@ export class RuntimeSnapshots {
     this.#listeners.push(listener);
   }
 
-  /** Reads one pod from the runtime and returns its snapshot, undefined when the runtime knows nothing of it. */
+  /** Lists one pod in the runtime and returns its snapshot, undefined when the runtime knows nothing of it. */
   async refreshPod(podUID: string, { signal }: { signal: AbortSignal }): Promise<ObservedPod | undefined> {
     const look = this.#nextLook();
     const filter = { labelSelector: { [POD_UID_LABEL]: podUID } };
@@ -76,8 +81,46 @@ export class RuntimeSnapshots {
       this.#runtime.listPodSandbox(filter, { signal }),
       this.#runtime.listContainers(filter, { signal }),
     ]);
-    await this.#apply(podUID, sandboxes, containers, look, signal);
+    await this.#applyAll(podUID, sandboxes, containers, look, signal);
     return this.#pods.get(podUID);
+  }
+
+  /** Reads again only what is named: cheaper than a list, and enough where nothing else can have come up. */
+  async refreshSubjects(
+    podUID: string,
+    subjects: readonly RuntimeSubject[],
+    { signal }: { signal: AbortSignal },
+  ): Promise<ObservedPod | undefined> {
+    const look = this.#nextLook();
+    const found = await Promise.all(subjects.map(subject => this.#readSubject(subject, signal)));
+    const records = this.#recordsOf(podUID);
+    for (const [index, record] of found.entries()) {
+      if (record) records.set(record, look);
+      else records.remove(subjects[index]?.id ?? '', look);
+    }
+    this.#store(podUID);
+    return this.#pods.get(podUID);
+  }
+
+  /** As refreshSubjects, for one that the snapshot knows already. */
+  async refreshKnown(id: string, options: { signal: AbortSignal }): Promise<ObservedPod | undefined> {
+    const podUID = this.#owners.get(id);
+    const record = podUID === undefined ? undefined : this.#records.get(podUID)?.get(id);
+    if (podUID === undefined || record === undefined) return undefined;
+    const subject: RuntimeSubject =
+      record.kind === 'sandbox'
+        ? { kind: 'sandbox', id }
+        : { kind: 'container', id, sandboxId: record.item.podSandboxId };
+    return await this.refreshSubjects(podUID, [subject], options);
+  }
+
+  async #readSubject(subject: RuntimeSubject, signal: AbortSignal): Promise<RuntimeRecord | undefined> {
+    if (subject.kind === 'sandbox') {
+      const status = await this.#statuses.readSandbox(subject.id, signal);
+      return status && sandboxRecord(status);
+    }
+    const status = await this.#statuses.readContainer(subject.id, signal);
+    return status && containerRecord(status, subject.sandboxId);
   }
 
   /** Reads everything; pods that differ from what was known are reported to the listeners. */
@@ -95,19 +138,20 @@ export class RuntimeSnapshots {
     const reads = [...uids].map(async uid => {
       if (!this.#pods.has(uid)) this.#unread.add(uid);
       const items = [sandboxesByPod.get(uid) ?? [], containersByPod.get(uid) ?? []] as const;
-      const hasChanged = await this.#apply(uid, ...items, look, signal);
+      const hasChanged = await this.#applyAll(uid, ...items, look, signal);
       if (hasChanged && this.#hasListed) this.#countCorrection(uid);
     });
     await allWithin(reads, READ_PATIENCE_MS, signal);
     this.#statuses.retainOnly(new Set([...sandboxes, ...containers].map(({ id }) => id)));
-    this.#forgetLooksBefore(look);
+    this.#forgetGoneBefore(look);
     this.#hasListed = true;
   }
 
-  // A slow look from before must not bring a removed pod back, so its number outlives the pod by one list.
-  #forgetLooksBefore(look: number): void {
-    for (const [podUID, applied] of this.#appliedLooks) {
-      if (applied < look && !this.#pods.has(podUID)) this.#appliedLooks.delete(podUID);
+  // A slow look from before must not bring back what was removed, so that is remembered for one list longer.
+  #forgetGoneBefore(look: number): void {
+    for (const [podUID, records] of this.#records) {
+      records.forgetGoneBefore(look);
+      if (records.isForgotten) this.#records.delete(podUID);
     }
   }
 
@@ -125,31 +169,44 @@ export class RuntimeSnapshots {
     return this.#looks;
   }
 
-  async #apply(
+  #recordsOf(podUID: string): PodRecords {
+    const known = this.#records.get(podUID);
+    if (known) return known;
+    const records = new PodRecords();
+    this.#records.set(podUID, records);
+    return records;
+  }
+
+  async #applyAll(
     podUID: string,
     sandboxItems: readonly PodSandbox[],
     containerItems: readonly Container[],
     look: number,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const [sandboxes, containers] = await Promise.all([
-      Promise.all(
-        sandboxItems.map(async item => ({ item, status: await this.#statuses.sandbox(item, signal) })),
-      ),
-      Promise.all(
-        containerItems.map(async item => ({ item, status: await this.#statuses.container(item, signal) })),
-      ),
-    ]);
-    // A look that began earlier must not overwrite what a later one saw.
-    if (look < (this.#appliedLooks.get(podUID) ?? 0)) return false;
-    this.#appliedLooks.set(podUID, look);
+    const sandboxes = sandboxItems.map(
+      async (item): Promise<RuntimeRecord> => ({
+        kind: 'sandbox',
+        item,
+        status: await this.#statuses.sandbox(item, signal),
+      }),
+    );
+    const containers = containerItems.map(async (item): Promise<RuntimeRecord | undefined> => {
+      const status = await this.#statuses.container(item, signal);
+      return status && { kind: 'container', item, status };
+    });
+    const found = await Promise.all([...sandboxes, ...containers]);
+    this.#recordsOf(podUID).setAll(
+      found.filter(record => record !== undefined),
+      look,
+    );
     this.#unread.delete(podUID);
-    const known = containers.filter(({ status }) => status !== undefined);
-    return this.#store(podUID, buildObservedPod(podUID, sandboxes, known));
+    return this.#store(podUID);
   }
 
-  #store(podUID: string, next: ObservedPod | undefined): boolean {
+  #store(podUID: string): boolean {
     const before = this.#pods.get(podUID);
+    const next = this.#recordsOf(podUID).build(podUID);
     for (const id of idsOf(before)) this.#owners.delete(id);
     for (const id of idsOf(next)) this.#owners.set(id, podUID);
     if (next) this.#pods.set(podUID, next);

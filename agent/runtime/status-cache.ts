@@ -15,20 +15,27 @@ export class StatusCache {
   }
 
   /** The container's status; undefined when it was removed meanwhile. */
-  async container(item: Container, signal: AbortSignal): Promise<ContainerStatus | undefined> {
-    const cached = this.#containers.get(item.id);
-    if (cached?.state === item.state) return cached;
-    const status = await notFoundAsUndefined(this.#runtime.containerStatus(item.id, { signal }));
+  async container({ id, state }: Container, signal: AbortSignal): Promise<ContainerStatus | undefined> {
+    const cached = this.#containers.get(id);
+    return cached?.state === state ? cached : await this.readContainer(id, signal);
+  }
+
+  async sandbox({ id, state }: PodSandbox, signal: AbortSignal): Promise<PodSandboxStatus | undefined> {
+    const cached = this.#sandboxes.get(id);
+    return cached?.state === state ? cached : await this.readSandbox(id, signal);
+  }
+
+  /** As the runtime has it now, whatever is remembered. */
+  async readContainer(id: string, signal: AbortSignal): Promise<ContainerStatus | undefined> {
+    const status = await notFoundAsUndefined(this.#runtime.containerStatus(id, { signal }));
     // A list and a status are two moments; a status ahead of the list is kept for the next look.
-    if (status) this.#containers.set(item.id, status);
+    if (status) this.#containers.set(id, status);
     return status;
   }
 
-  async sandbox(item: PodSandbox, signal: AbortSignal): Promise<PodSandboxStatus | undefined> {
-    const cached = this.#sandboxes.get(item.id);
-    if (cached?.state === item.state) return cached;
-    const status = await notFoundAsUndefined(this.#runtime.podSandboxStatus(item.id, { signal }));
-    if (status) this.#sandboxes.set(item.id, status);
+  async readSandbox(id: string, signal: AbortSignal): Promise<PodSandboxStatus | undefined> {
+    const status = await notFoundAsUndefined(this.#runtime.podSandboxStatus(id, { signal }));
+    if (status) this.#sandboxes.set(id, status);
     return status;
   }
 

@@ -286,6 +286,16 @@ function collectEvents(endpoint: string): EventCollector {
     for await (const event of watchContainerdEvents({
       endpoint,
       namespace: 'k8s.io',
+      topics: [
+        '/tasks/start',
+        '/tasks/exit',
+        '/tasks/oom',
+        '/tasks/delete',
+        '/containers/delete',
+        '/images/create',
+        '/images/update',
+        '/images/delete',
+      ],
       signal: abort.signal,
     })) {
       seen.push(event);
