@@ -35,6 +35,8 @@ export class EventRecorder {
   readonly #wakeup = new Wakeup();
   #current: EventWrite | undefined;
   #dropped = 0;
+  /** Refused one after the other: the first is told, and how many it were when one is taken again. */
+  #refused = 0;
   /** When the next write may start if none were saved up; lags behind the clock by at most the burst. */
   #nextAtMs = 0;
 
@@ -85,6 +87,7 @@ export class EventRecorder {
       if (signal.aborted) return;
       try {
         await this.#send(current, signal);
+        this.#noteTaken();
         return;
       } catch (error) {
         if (signal.aborted || error instanceof AlreadyExistsError) return;
@@ -93,15 +96,25 @@ export class EventRecorder {
           continue;
         }
         if (!isWorthRetrying(error) || tries >= TRIES_MAX) {
-          const { reason, involvedObject } = current.event;
-          const fields = { reason, object: involvedObject.name, err: error, attempt: tries };
-          this.#deps.logger.warn(fields, 'Event not written');
+          this.#noteRefused(current, error, tries);
           return;
         }
         // The first delay is random: a thousand nodes lost the API server in the same moment.
         await sleep(tries === 1 ? RETRY_MS * Math.random() : RETRY_MS, { signal });
       }
     }
+  }
+
+  #noteTaken(): void {
+    if (this.#refused > 1) this.#deps.logger.info({ count: this.#refused }, 'Events are written again');
+    this.#refused = 0;
+  }
+
+  #noteRefused({ event: { reason, involvedObject } }: EventWrite, error: unknown, attempt: number): void {
+    this.#refused += 1;
+    const level = this.#refused === 1 ? 'warn' : 'debug';
+    const fields = { reason, object: involvedObject.name, err: error, attempt };
+    this.#deps.logger[level](fields, 'Event not written');
   }
 
   async #send({ event, isUpdate }: EventWrite, signal: AbortSignal): Promise<void> {

@@ -6,6 +6,9 @@ import { mapHostError, systemErrorCode } from './errors.ts';
 
 // inotify misses what happens on network file systems and between two watches: look again now and then.
 const RECHECK_MS = 10_000;
+// A host whose inotify instances or watches are used up (fs.inotify.max_user_*) is looked at instead.
+const BLIND_RECHECK_MS = 1000;
+const INOTIFY_LIMITS: readonly (string | undefined)[] = ['EMFILE', 'ENOSPC'];
 const MAX_PASSES = 10;
 
 /**
@@ -21,7 +24,7 @@ export async function* watchDirectory(
   while (!signal.aborted) {
     await watchers.follow(path);
     yield;
-    await wakeup.wait(RECHECK_MS, { signal });
+    await wakeup.wait(watchers.isBlind ? BLIND_RECHECK_MS : RECHECK_MS, { signal });
   }
 }
 
@@ -29,13 +32,20 @@ export async function* watchDirectory(
 class DirectoryWatchers implements Disposable {
   readonly #onEvent: () => void;
   readonly #watched = new Map<string, { readonly identity: string; readonly watcher: FSWatcher }>();
+  #isBlind = false;
 
   constructor(onEvent: () => void) {
     this.#onEvent = onEvent;
   }
 
+  /** True when the kernel had no watch left for us. */
+  get isBlind(): boolean {
+    return this.#isBlind;
+  }
+
   /** Brings the watchers in line with what is there now. */
   async follow(path: string): Promise<void> {
+    this.#isBlind = false;
     // What appears below between the look and the new watch is seen by nobody: look again until nothing is new.
     for (let pass = 0; pass < MAX_PASSES; pass += 1) {
       if (!this.#adjust(await existingAncestors(path))) return;
@@ -52,7 +62,7 @@ class DirectoryWatchers implements Disposable {
     for (const [directory, { identity, child }] of wanted) {
       if (this.#watched.has(directory)) continue;
       this.#open(directory, identity, child);
-      hasOpened = true;
+      hasOpened ||= !this.#isBlind;
     }
     return hasOpened;
   }
@@ -68,6 +78,10 @@ class DirectoryWatchers implements Disposable {
       });
       this.#watched.set(directory, { identity, watcher });
     } catch (error) {
+      if (INOTIFY_LIMITS.includes(systemErrorCode(error))) {
+        this.#isBlind = true;
+        return;
+      }
       // Gone again since the look: the next pass sees it.
       if (systemErrorCode(error) !== 'ENOENT') throw mapHostError(error);
       this.#onEvent();
