@@ -26,6 +26,7 @@ import { TaskGroup } from './lib/task-group.ts';
 import { HEALTHY, NodeController } from './node/node-controller.ts';
 import { runStatusLine } from './node/status-line.ts';
 import { buildKubeletVersion } from './node/version.ts';
+import { isAppArmorEnabled, PodAdmission } from './pod/admission.ts';
 import { runApiSource } from './pod/api-source.ts';
 import { PodContextSource } from './pod/pod-context-source.ts';
 import { PodEvents } from './pod/pod-events.ts';
@@ -106,7 +107,14 @@ async function runNode(
     { ...HEALTHY, describePod },
     { signal },
   );
-  const pods = buildPods(config, edges, node, snapshots, logger, signal);
+  const admission = new PodAdmission({
+    node: () => node.view.current(),
+    localNode: () => node.localNode(),
+    refreshNode: options => node.refresh(options),
+    allowedUnsafeSysctls: config.pods.allowedUnsafeSysctls,
+    isAppArmorEnabled: await isAppArmorEnabled(),
+  });
+  const pods = buildPods(config, edges, node, admission, snapshots, logger, signal);
   startNode(tasks, edges, node, notifier, pods);
   startPods(tasks, config, edges, node, notifier, pods, logger);
   await tasks.join();
@@ -159,6 +167,7 @@ function buildPods(
   config: Config,
   { client, connection, cgroupDriver, cgroups, recorder }: Edges,
   node: NodeController,
+  admission: PodAdmission,
   snapshots: RuntimeSnapshots,
   logger: Logger,
   signal: AbortSignal,
@@ -209,7 +218,11 @@ function buildPods(
   };
   const reporter = new StatusReporter({ writer, clock, nodeIPs, runtimeName: 'containerd' });
   const crashBackoffMaxMs = config.pods.crashLoopBackOffMaxMs;
-  const workers = new PodWorkers({ effects, snapshots, reporter, probes, crashBackoffMaxMs }, { signal });
+  const workers = new PodWorkers(
+    { effects, snapshots, reporter, probes, crashBackoffMaxMs, admission },
+    { signal },
+  );
+  node.view.onChange(() => workers.reconsider());
   return { snapshots, volumes, writer, probes, workers };
 }
 

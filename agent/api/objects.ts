@@ -38,6 +38,12 @@ export interface ResourceRequirements {
   readonly limits?: Readonly<Record<string, Quantity>>;
 }
 
+/** What happens to a running container when one of its resources changes; `NotRequired` unless it says otherwise. */
+export interface ContainerResizePolicy {
+  readonly resourceName: string;
+  readonly restartPolicy: string;
+}
+
 export interface ObjectReferenceSelector {
   readonly name?: string;
   readonly key: string;
@@ -92,7 +98,13 @@ export interface SecurityContext {
   readonly allowPrivilegeEscalation?: boolean;
   readonly capabilities?: { readonly add?: readonly string[]; readonly drop?: readonly string[] };
   readonly seccompProfile?: SeccompProfile;
+  readonly appArmorProfile?: AppArmorProfile;
   readonly procMount?: string;
+}
+
+export interface AppArmorProfile {
+  readonly type: string;
+  readonly localhostProfile?: string;
 }
 
 export interface SeccompProfile {
@@ -107,7 +119,9 @@ export interface PodSecurityContext {
   readonly fsGroup?: number;
   readonly fsGroupChangePolicy?: string;
   readonly supplementalGroups?: readonly number[];
+  readonly supplementalGroupsPolicy?: string;
   readonly seccompProfile?: SeccompProfile;
+  readonly appArmorProfile?: AppArmorProfile;
   readonly sysctls?: readonly { readonly name: string; readonly value: string }[];
 }
 
@@ -171,6 +185,7 @@ export interface Container {
   readonly envFrom?: readonly EnvFromSource[];
   readonly ports?: readonly ContainerPort[];
   readonly resources?: ResourceRequirements;
+  readonly resizePolicy?: readonly ContainerResizePolicy[];
   readonly volumeMounts?: readonly VolumeMount[];
   readonly volumeDevices?: readonly { readonly name: string; readonly devicePath: string }[];
   readonly imagePullPolicy?: string;
@@ -214,8 +229,32 @@ export interface Volume {
   readonly [kind: string]: unknown;
 }
 
+export interface NodeSelectorRequirement {
+  readonly key: string;
+  readonly operator: string;
+  readonly values?: readonly string[];
+}
+
+export interface NodeSelectorTerm {
+  readonly matchExpressions?: readonly NodeSelectorRequirement[];
+  readonly matchFields?: readonly NodeSelectorRequirement[];
+}
+
+export interface Affinity {
+  readonly nodeAffinity?: {
+    readonly requiredDuringSchedulingIgnoredDuringExecution?: {
+      readonly nodeSelectorTerms: readonly NodeSelectorTerm[];
+    };
+  };
+}
+
 export interface PodSpec {
   readonly nodeName?: string;
+  readonly nodeSelector?: Readonly<Record<string, string>>;
+  readonly affinity?: Affinity;
+  readonly os?: { readonly name: string };
+  /** For the pod as a whole (KEP-2837). */
+  readonly resources?: ResourceRequirements;
   readonly containers: readonly Container[];
   readonly initContainers?: readonly Container[];
   readonly ephemeralContainers?: readonly Container[];
@@ -359,7 +398,7 @@ export interface NodeStatus {
   readonly images?: readonly { readonly names?: readonly string[]; readonly sizeBytes?: number }[];
   readonly volumesInUse?: readonly string[];
   readonly runtimeHandlers?: readonly unknown[];
-  readonly features?: unknown;
+  readonly features?: { readonly supplementalGroupsPolicy?: boolean };
 }
 
 export interface Node extends KubeObject {

@@ -6,7 +6,7 @@ import type { KubeObject, ObjectMeta, Pod } from './objects.ts';
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 // Only the scheduler and the controllers read these.
-const UNREAD_POD_FIELDS = ['affinity', 'topologySpreadConstraints', 'schedulingGates', 'schedulerName'];
+const UNREAD_POD_FIELDS = ['topologySpreadConstraints', 'schedulingGates', 'schedulerName'];
 
 interface UntrimmedMeta extends ObjectMeta {
   readonly managedFields?: unknown;
@@ -25,8 +25,16 @@ export function trimObject<T extends KubeObject>(object: T): T {
 export function trimPod(pod: Pod): Pod {
   const trimmed = trimObject(pod);
   const spec = Object.fromEntries(
-    Object.entries(trimmed.spec).filter(([field]) => !UNREAD_POD_FIELDS.includes(field)),
+    Object.entries({ ...trimmed.spec, affinity: trimAffinity(trimmed.spec) }).filter(
+      ([field, value]) => value !== undefined && !UNREAD_POD_FIELDS.includes(field),
+    ),
   );
   // Rebuilt from a PodSpec by leaving out fields that the type does not have.
   return { ...trimmed, spec: spec as unknown as Pod['spec'] };
+}
+
+// Which other pods a pod likes is for the scheduler; which nodes, is checked here as well.
+function trimAffinity({ affinity }: Pod['spec']): Pod['spec']['affinity'] {
+  const nodeAffinity = affinity?.nodeAffinity;
+  return nodeAffinity ? { nodeAffinity } : undefined;
 }

@@ -125,7 +125,7 @@ const PODS = {
     maxMs: SECOND,
   }),
   seccompDefault: bool(false, { flag: 'seccomp-default' }),
-  allowedUnsafeSysctls: list([], { status: accepted, flag: 'allowed-unsafe-sysctls' }),
+  allowedUnsafeSysctls: list([], { flag: 'allowed-unsafe-sysctls' }),
   singleProcessOOMKill: bool(undefined, { status: accepted }),
   'userNamespaces.idsPerPod': int(65_536, { status: accepted, min: 65_536 }),
   containerLogMaxSize: bytes('10Mi', { status: accepted, flag: 'container-log-max-size' }),

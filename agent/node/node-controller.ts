@@ -2,7 +2,8 @@
 import { mkdir } from 'node:fs/promises';
 import type { ApiClient } from '../api/client.ts';
 import type { EventRecorder } from '../api/events.ts';
-import type { NodeStatus } from '../api/objects.ts';
+import type { Node, NodeStatus } from '../api/objects.ts';
+import { nodePath } from '../api/paths.ts';
 import type { Config } from '../config/config.ts';
 import type { PodCgroups } from '../host/pod-cgroups.ts';
 import { settledOrAborted } from '../lib/abort.ts';
@@ -132,6 +133,18 @@ export class NodeController {
   /** Our Node as the API server has it: podCIDRs, labels, allocatable. */
   get view(): NodeView {
     return this.#node;
+  }
+
+  /** The Node as we would register it now: what is known without an API server. */
+  localNode(): Node {
+    const { architecture } = this.#facts.identity;
+    return buildNode(this.#settings.config.node, architecture, this.#buildStatus(undefined));
+  }
+
+  /** Reads our Node ahead of the watch. */
+  async refresh({ signal }: { signal: AbortSignal }): Promise<void> {
+    const { name } = this.#settings.config.node;
+    this.#node.update(await this.#deps.api.get<Node>(nodePath(name), { signal }));
   }
 
   get machine(): MachineFacts {

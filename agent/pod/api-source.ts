@@ -39,9 +39,9 @@ export async function runApiSource(deps: ApiSourceDeps, { signal }: { signal: Ab
         workers.remove(event.object.metadata.uid ?? '');
         break;
       case 'synced':
-        for (const pod of event.objects) workers.upsert({ pod, source: 'api' });
+        workers.upsertAll(event.objects.map(pod => ({ pod, source: 'api' })));
         await removeUnlisted(deps, event.objects, signal);
-        workers.completeDesired();
+        workers.completeDesired('api');
         break;
     }
   }

@@ -52,6 +52,10 @@ export interface PodMemory {
 export interface PodVerdict {
   readonly reason: string;
   readonly message: string;
+  /** The node never took the pod: its containers have no status. */
+  readonly isRejection?: boolean;
+  /** Message of the condition DisruptionTarget, for a pod that others need the place of. */
+  readonly disruption?: string;
 }
 
 export const EMPTY_MEMORY: PodMemory = {

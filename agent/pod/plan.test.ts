@@ -59,7 +59,7 @@ function makeObserved(
   sandboxes: readonly ObservedSandbox[],
   containers: readonly ObservedContainer[],
 ): ObservedPod {
-  return { podUID: 'u', namespace: 'n', name: 'p', sandboxes, containers };
+  return { podUID: 'u', namespace: 'n', name: 'p', isStatic: false, sandboxes, containers };
 }
 
 const ready: PodMemory = { ...EMPTY_MEMORY, volumes: new Map() };

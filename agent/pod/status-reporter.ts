@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { ContainerVerdicts } from '../probe/container-probes.ts';
 import { type ObservedContainer, type ObservedPod, readySandbox } from '../runtime/observed-pod.ts';
 import { buildPodStatus } from '../status/build.ts';
+import type { StatusVerdict } from '../status/status-input.ts';
 import type { StatusWriter } from '../status/writer.ts';
 import { readTerminationMessage } from './termination-message.ts';
 
@@ -12,7 +13,7 @@ export interface PodReport {
   readonly waiting: ReadonlyMap<string, { readonly reason: string; readonly message: string }>;
   readonly verdicts: ReadonlyMap<string, ContainerVerdicts>;
   /** Why the node ended the pod on its own account. */
-  readonly verdict: { readonly reason: string; readonly message: string } | undefined;
+  readonly verdict: StatusVerdict | undefined;
   readonly areVolumesReady: boolean;
   readonly isTerminal: boolean;
   readonly isFinished: boolean;

@@ -2,12 +2,19 @@
 
 import t from 'tap';
 import type { Pod } from '../api/objects.ts';
+import { planAdmission } from '../resources/plan-admission.ts';
 import { emptyObservedPod } from '../runtime/observed-pod.ts';
 import { buildPodStatus } from '../status/build.ts';
 import { buildPodLimits } from './create-sandbox.ts';
 import { EMPTY_MEMORY } from './memory.ts';
 import { planPod } from './plan.ts';
 
+const ROOMY_NODE = {
+  others: [],
+  node: { metadata: { name: 'n' }, status: { allocatable: { cpu: '4', memory: '8Gi', pods: '110' } } },
+  allowedUnsafeSysctls: [],
+  isAppArmorEnabled: true,
+};
 const web = { name: 'web', image: 'web:1' };
 const spec = { containers: [web], restartPolicy: 'Always' };
 
@@ -40,6 +47,7 @@ for (const [name, strange] of Object.entries(STRANGE)) {
     } as const;
     t.equal(planPod({ ...input, nowMs: 1 }).actions[0]?.kind, 'createSandbox');
     t.type(buildPodLimits(pod), 'object');
+    t.equal(planAdmission({ pod, ...ROOMY_NODE }).kind, 'admitted');
     const status = buildPodStatus({
       pod,
       observed,

@@ -9,7 +9,7 @@ import type { ProbeManager } from '../probe/probe-manager.ts';
 import { emptyObservedPod, type ObservedPod, readySandbox } from '../runtime/observed-pod.ts';
 import type { RuntimeSnapshots, RuntimeSubject } from '../runtime/snapshots.ts';
 import { advanceBackoff } from './crash-backoff.ts';
-import type { DesiredPod } from './desired-pod.ts';
+import { type DesiredPod, isTerminalPhase } from './desired-pod.ts';
 import type { PodEffects } from './effects.ts';
 import { execute } from './execute.ts';
 import { nextLifecycle, nextTermination, type PodLifecycle, shouldTerminate } from './lifecycle.ts';
@@ -44,13 +44,16 @@ export class PodWorker {
   /** The object as last seen: its spec is needed for a while after it is gone. */
   #lastPod: Pod | undefined;
   #lifecycle: PodLifecycle = 'syncing';
-  #memory: PodMemory = EMPTY_MEMORY;
+  #memory: PodMemory;
   #interrupt = new AbortController();
   #lastActions: readonly PodAction[] = [];
   #announcedBackoffs = new Map<string, string>();
+  #onReleased: () => void = () => undefined;
 
-  constructor(podUID: string, desired: DesiredPod | undefined, deps: WorkerDeps) {
+  /** With a verdict the pod is over before it began. */
+  constructor(podUID: string, desired: DesiredPod | undefined, deps: WorkerDeps, verdict?: PodVerdict) {
     this.podUID = podUID;
+    this.#memory = { ...EMPTY_MEMORY, verdict };
     this.#desired = desired;
     this.#lastPod = desired?.pod;
     this.#deps = deps;
@@ -66,8 +69,33 @@ export class PodWorker {
     return this.#memory;
   }
 
+  /** The object as last seen; undefined for a pod that only the runtime knows. */
+  get pod(): Pod | undefined {
+    return this.#lastPod;
+  }
+
+  /** Whether requests and host ports of the pod are taken on this node. */
+  get holdsResources(): boolean {
+    if (this.#lifecycle === 'terminated' || this.#memory.verdict?.isRejection) return false;
+    return this.#lifecycle === 'terminating' || !isTerminalPhase(this.#lastPod?.status?.phase);
+  }
+
+  /** Called when the pod's resources are free again. */
+  onReleased(callback: () => void): void {
+    this.#onReleased = callback;
+  }
+
   wake(): void {
     this.#wakeup.wake();
+  }
+
+  /** Ends the pod as Failed. The grace, if given, can only shorten the one it would have. */
+  end(verdict: PodVerdict, gracePeriodSeconds?: number): void {
+    if (this.#lifecycle !== 'syncing' || this.#memory.verdict) return;
+    const termination = gracePeriodSeconds === undefined ? undefined : { gracePeriodSeconds };
+    this.#memory = { ...this.#memory, verdict, termination: termination ?? this.#memory.termination };
+    this.#interrupt.abort();
+    this.wake();
   }
 
   /** Takes the newest object, undefined when it is gone. Breaks off what the change makes pointless. */
@@ -123,6 +151,7 @@ export class PodWorker {
     const next = nextLifecycle(before, this.#desired, observed, isOver);
     if (next !== before) {
       this.#lifecycle = next;
+      if (next === 'terminated') this.#onReleased();
       this.#effects.logger.info(
         { from: before, to: next, reason: this.#endReason(plan) },
         'pod state changed',
@@ -277,7 +306,7 @@ export class PodWorker {
       { action: action.kind, failures, reason: message },
       'pod step failed',
     );
-    if (step === 'stop' && isNews && this.#lastPod) {
+    if ((step === 'stop' || step === 'tearDown') && isNews && this.#lastPod) {
       const text = `error killing pod: ${message}`;
       this.#effects.events.pod(this.#lastPod, 'Warning', 'FailedKillPod', text);
     }

@@ -1,20 +1,41 @@
-// The pods of this node: what the API asks for on one side, what the runtime shows on the other, a worker for each.
+// The pods of this node: what API and static sources ask for on one side, what the runtime shows on the other, and in
+// between who is let in; a worker for each.
 
 import type { Pod } from '../api/objects.ts';
 import { waitAborted } from '../lib/abort.ts';
 import { TaskGroup } from '../lib/task-group.ts';
+import { isStaticPod } from '../resources/pod-class.ts';
+import { isFullyStopped } from '../runtime/observed-pod.ts';
+import type { PodAdmission } from './admission.ts';
 import { type DesiredPod, isTerminalPhase } from './desired-pod.ts';
+import type { PodVerdict } from './memory.ts';
 import { markSeen } from './seen-pod.ts';
 import { PodWorker, type WorkerDeps } from './worker.ts';
 
+export interface PodWorkersDeps extends WorkerDeps {
+  readonly admission: PodAdmission;
+}
+
+/** Whose list of pods is complete: the API server's, or that of the node's own files and URL. */
+export type SourceGroup = 'api' | 'static';
+
+const PREEMPTED: PodVerdict = {
+  reason: 'Preempting',
+  message: 'Preempted in order to admit critical pod',
+  disruption: 'Pod was preempted by Kubelet to accommodate a critical pod.',
+};
+
 export class PodWorkers {
-  readonly #deps: WorkerDeps;
+  readonly #deps: PodWorkersDeps;
   readonly #workers = new Map<string, PodWorker>();
   readonly #desired = new Map<string, DesiredPod>();
+  /** Asked for and not let in yet: our Node is unknown, others have to end first. In the order they came. */
+  readonly #held = new Set<string>();
+  readonly #listeners: ((podUID: string) => void)[] = [];
+  readonly #complete = new Set<SourceGroup>();
   readonly #tasks: TaskGroup;
-  #isDesiredComplete = false;
 
-  constructor(deps: WorkerDeps, { signal }: { signal: AbortSignal }) {
+  constructor(deps: PodWorkersDeps, { signal }: { signal: AbortSignal }) {
     this.#deps = deps;
     this.#tasks = new TaskGroup({ signal });
     this.#tasks.run(waitAborted); // there may be no pod for a long time: the group must not be over before it began
@@ -27,6 +48,11 @@ export class PodWorkers {
   /** Waits until every worker has ended, which is when the signal aborts. */
   async join(): Promise<void> {
     await this.#tasks.join();
+  }
+
+  /** Called when a pod was let in, ended or came back; it only wakes somebody. */
+  onChange(callback: (podUID: string) => void): void {
+    this.#listeners.push(callback);
   }
 
   get(podUID: string): PodWorker | undefined {
@@ -44,25 +70,59 @@ export class PodWorkers {
     return [...this.#desired.values()].map(({ pod }) => pod);
   }
 
+  /** The pods that hold resources of this node: let in and not over. */
+  activePods(): readonly Pod[] {
+    return this.desiredPods().filter(pod => {
+      const worker = this.#workers.get(pod.metadata.uid ?? '');
+      return worker?.holdsResources === true;
+    });
+  }
+
+  /** Static pods that run or are being ended. */
+  staticPods(): readonly Pod[] {
+    return [...this.#workers.values()].flatMap(({ pod }) => (pod && isStaticPod(pod) ? [pod] : []));
+  }
+
   upsert(asked: DesiredPod): void {
     const podUID = asked.pod.metadata.uid ?? '';
     const desired = markSeen(asked, this.#desired.get(podUID), this.#deps.effects.clock.nowMs());
     this.#desired.set(podUID, desired);
-    this.#deps.effects.volumes.updatePod(desired.pod);
     const worker = this.#workers.get(podUID);
+    this.#deps.effects.volumes.updatePod(desired.pod);
     if (worker) worker.setDesired(desired);
-    else if (this.#hasWork(desired)) this.#start(podUID, desired);
+    else if (this.#hasWork(desired)) this.#letIn(podUID);
+  }
+
+  /** A whole list: what runs here already before what has to find room beside it. */
+  upsertAll(asked: readonly DesiredPod[]): void {
+    const rank = (desired: DesiredPod): number => (this.#isKnownHere(desired) ? 0 : 1);
+    const created = ({ pod }: DesiredPod): string => pod.metadata.creationTimestamp ?? '';
+    const byAge = (a: DesiredPod, b: DesiredPod): number =>
+      created(a) === created(b) ? 0 : created(a) < created(b) ? -1 : 1;
+    for (const desired of asked.toSorted((a, b) => rank(a) - rank(b) || byAge(a, b))) this.upsert(desired);
   }
 
   remove(podUID: string): void {
     this.#desired.delete(podUID);
+    this.#held.delete(podUID);
     this.#workers.get(podUID)?.setDesired(undefined);
+    this.#tell(podUID);
+  }
+
+  /** Ends a pod on the node's own account, as Failed with this reason. */
+  end(podUID: string, verdict: PodVerdict, gracePeriodSeconds?: number): void {
+    this.#workers.get(podUID)?.end(verdict, gracePeriodSeconds);
   }
 
   /** From now on a pod of the runtime that nobody asks for is an orphan and is stopped. */
-  completeDesired(): void {
-    this.#isDesiredComplete = true;
+  completeDesired(group: SourceGroup): void {
+    this.#complete.add(group);
     for (const { podUID } of this.#deps.snapshots.all()) this.#onRuntimeChange(podUID);
+  }
+
+  /** Our Node has changed, or a pod has ended: who waited may be let in now. */
+  reconsider(): void {
+    for (const podUID of this.#held) this.#letIn(podUID);
   }
 
   /** A pod of which neither API nor runtime know, only directories: an agent before this one was killed over it. */
@@ -78,6 +138,98 @@ export class PodWorkers {
     return !isOver || this.#deps.snapshots.get(pod.metadata.uid ?? '') !== undefined;
   }
 
+  // Let in once is let in for good, also by an agent before this one: the runtime has it, or the status its start.
+  #isKnownHere({ pod }: DesiredPod): boolean {
+    const { startTime, phase } = pod.status ?? {};
+    const isOver = pod.metadata.deletionTimestamp !== undefined || isTerminalPhase(phase);
+    return (
+      isOver || startTime !== undefined || this.#deps.snapshots.get(pod.metadata.uid ?? '') !== undefined
+    );
+  }
+
+  #letIn(podUID: string): void {
+    const desired = this.#desired.get(podUID);
+    if (!desired || this.#workers.has(podUID)) {
+      this.#held.delete(podUID);
+      return;
+    }
+    this.#held.add(podUID);
+    if (this.#isKnownHere(desired)) this.#admit(podUID, desired);
+    else if (!this.#hasNamesake(desired.pod)) this.#judge(podUID, desired);
+  }
+
+  #judge(podUID: string, desired: DesiredPod, isNodeFresh = false): void {
+    const decision = this.#deps.admission.judge(desired.pod, this.activePods());
+    switch (decision.kind) {
+      case 'unknown':
+        return;
+      case 'admitted':
+        this.#admit(podUID, desired);
+        return;
+      case 'preempt':
+        for (const victim of decision.victims) this.#preempt(victim, desired.pod);
+        return;
+      case 'rejected':
+        if (decision.rejection.reason === 'NodeAffinity' && !isNodeFresh) this.#judgeAgain(podUID);
+        else this.#reject(podUID, desired, decision.rejection);
+    }
+  }
+
+  #admit(podUID: string, desired: DesiredPod): void {
+    this.#held.delete(podUID);
+    this.#start(podUID, desired);
+  }
+
+  #reject(
+    podUID: string,
+    desired: DesiredPod,
+    { reason, message }: { reason: string; message: string },
+  ): void {
+    this.#held.delete(podUID);
+    const { events, logger } = this.#deps.effects;
+    logger.warn({ pod: this.describe(podUID), podUID, reason, message }, 'pod was rejected');
+    events.pod(desired.pod, 'Warning', reason, message);
+    const verdict = { reason, message: `Pod was rejected: ${message}`, isRejection: true };
+    this.#start(podUID, desired, verdict);
+  }
+
+  #preempt(victim: Pod, critical: Pod): void {
+    const { events, logger } = this.#deps.effects;
+    const worker = this.#workers.get(victim.metadata.uid ?? '');
+    if (!worker || worker.lifecycle !== 'syncing' || worker.memory.verdict) return; // it goes already
+    const pod = `${victim.metadata.namespace ?? 'default'}/${victim.metadata.name}`;
+    logger.warn({ pod, reason: PREEMPTED.reason, criticalPod: critical.metadata.name }, 'pod makes room');
+    events.pod(victim, 'Warning', PREEMPTED.reason, PREEMPTED.message);
+    worker.end(PREEMPTED);
+  }
+
+  #judgeAgain(podUID: string): void {
+    this.#tasks.run(async signal => {
+      try {
+        await this.#deps.admission.refreshNode({ signal });
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#deps.effects.logger.debug({ err: error }, 'node not read again, judging by what is known');
+      }
+      const desired = this.#desired.get(podUID);
+      if (desired && this.#held.has(podUID)) this.#judge(podUID, desired, true);
+    });
+  }
+
+  // A static pod's next version waits until the one before is over: both have the same name, and its ports.
+  #hasNamesake(pod: Pod): boolean {
+    if (!isStaticPod(pod)) return false;
+    const { name, namespace, uid } = pod.metadata;
+    const isRunning = [...this.#deps.snapshots.all()].some(
+      other =>
+        other.podUID !== uid &&
+        other.name === name &&
+        other.namespace === namespace &&
+        !isFullyStopped(other),
+    );
+    return isRunning || this.staticPods().some(other => other.metadata.uid !== uid && isSameName(other, pod));
+  }
+
   #onRuntimeChange(podUID: string): void {
     const worker = this.#workers.get(podUID);
     if (worker) {
@@ -85,7 +237,8 @@ export class PodWorkers {
       return;
     }
     const observed = this.#deps.snapshots.get(podUID);
-    if (!observed || !this.#isDesiredComplete || this.#desired.has(podUID)) return;
+    if (!observed || this.#desired.has(podUID)) return;
+    if (!this.#complete.has(observed.isStatic ? 'static' : 'api')) return;
     const pod = `${observed.namespace}/${observed.name}`;
     this.#deps.effects.logger.info(
       { pod, podUID },
@@ -94,13 +247,15 @@ export class PodWorkers {
     this.#start(podUID, undefined);
   }
 
-  #start(podUID: string, desired: DesiredPod | undefined): void {
-    const worker = new PodWorker(podUID, desired, this.#deps);
+  #start(podUID: string, desired: DesiredPod | undefined, verdict?: PodVerdict): void {
+    const worker = new PodWorker(podUID, desired, this.#deps, verdict);
     this.#workers.set(podUID, worker);
+    worker.onReleased(() => this.reconsider());
     this.#tasks.run(async signal => {
       await worker.run(signal);
       if (!signal.aborted) this.#finish(podUID);
     });
+    this.#tell(podUID);
   }
 
   #finish(podUID: string): void {
@@ -113,5 +268,15 @@ export class PodWorkers {
     // Asked for again meanwhile (a UID that came back): start over.
     const desired = this.#desired.get(podUID);
     if (desired) this.#start(podUID, desired);
+    this.reconsider();
+    this.#tell(podUID);
   }
+
+  #tell(podUID: string): void {
+    for (const callback of this.#listeners) callback(podUID);
+  }
+}
+
+function isSameName(a: Pod, b: Pod): boolean {
+  return a.metadata.name === b.metadata.name && a.metadata.namespace === b.metadata.namespace;
 }

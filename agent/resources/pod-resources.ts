@@ -33,20 +33,29 @@ export function containerLimits(resources: ResourceRequirements | undefined): Re
   };
 }
 
-/** Pod totals with the init-container rule (component-helpers resource): the larger of the steady sum and any init peak. */
+/**
+ * Pod totals with the init-container rule (component-helpers resource): the larger of the steady sum and any init peak.
+ * What the pod asks for as a whole takes the place of the sum (KEP-2837).
+ */
 export function buildPodResources(spec: PodSpec): PodResources {
   const everyContainer = [...spec.containers, ...(spec.initContainers ?? [])];
+  const ofPod = containerLimits(spec.resources);
+  const isLimitedBy = (key: keyof ResourceAmounts): boolean =>
+    ofPod[key] > 0 || everyContainer.every(c => containerLimits(c.resources)[key] > 0);
+  const requests = podTotal(spec, c => containerRequests(c.resources));
+  const limits = podTotal(spec, c => containerLimits(c.resources));
   return {
-    requests: addAmounts(
-      podTotal(spec, c => containerRequests(c.resources)),
-      overheadOf(spec),
-    ),
-    limits: withOverhead(
-      podTotal(spec, c => containerLimits(c.resources)),
-      overheadOf(spec),
-    ),
-    isCpuLimitedEverywhere: everyContainer.every(c => containerLimits(c.resources).cpuMilli > 0),
-    isMemoryLimitedEverywhere: everyContainer.every(c => containerLimits(c.resources).memoryBytes > 0),
+    requests: addAmounts(insteadOf(requests, containerRequests(spec.resources)), overheadOf(spec)),
+    limits: withOverhead(insteadOf(limits, ofPod), overheadOf(spec)),
+    isCpuLimitedEverywhere: isLimitedBy('cpuMilli'),
+    isMemoryLimitedEverywhere: isLimitedBy('memoryBytes'),
+  };
+}
+
+function insteadOf(sum: ResourceAmounts, ofPod: ResourceAmounts): ResourceAmounts {
+  return {
+    cpuMilli: ofPod.cpuMilli > 0 ? ofPod.cpuMilli : sum.cpuMilli,
+    memoryBytes: ofPod.memoryBytes > 0 ? ofPod.memoryBytes : sum.memoryBytes,
   };
 }
 
@@ -87,12 +96,13 @@ function maxAmounts(a: ResourceAmounts, b: ResourceAmounts): ResourceAmounts {
   };
 }
 
-/** QoS class by cpu and memory of regular and init containers (core/v1 helper/qos). */
+/** QoS class by cpu and memory of regular and init containers, or of the pod as a whole (core/v1 helper/qos). */
 export function buildQosClass(spec: PodSpec): QosClass {
-  const everyContainer = [...spec.containers, ...(spec.initContainers ?? [])];
+  const isForPod = spec.resources?.requests !== undefined || spec.resources?.limits !== undefined;
+  const judged = isForPod ? [spec] : [...spec.containers, ...(spec.initContainers ?? [])];
   let hasAny = false;
   let isGuaranteed = true;
-  for (const { resources } of everyContainer) {
+  for (const { resources } of judged) {
     const requests = containerRequests(resources);
     const limits = containerLimits(resources);
     if (requests.cpuMilli > 0 || requests.memoryBytes > 0) hasAny = true;

@@ -19,6 +19,7 @@ const HASH = 'io.kubernetes.container.hash';
 const RESTART_COUNT = 'io.kubernetes.container.restartCount';
 const TERMINATION_GRACE = 'io.kubernetes.pod.terminationGracePeriod';
 const MESSAGE_PATH = 'io.kubernetes.container.terminationMessagePath';
+const CONFIG_SOURCE = 'kubernetes.io/config.source';
 const MESSAGE_POLICY = 'io.kubernetes.container.terminationMessagePolicy';
 
 export function buildObservedPod(
@@ -32,6 +33,7 @@ export function buildObservedPod(
     podUID,
     name: labels['io.kubernetes.pod.name'] ?? '',
     namespace: labels['io.kubernetes.pod.namespace'] ?? '',
+    isStatic: sandboxes.some(({ item }) => isStaticSource(item.annotations[CONFIG_SOURCE])),
     sandboxes: sandboxes
       .map(({ item, status }) => buildSandbox(item, status))
       .toSorted((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs),
@@ -39,6 +41,10 @@ export function buildObservedPod(
       .map(({ item, status }) => buildContainer(item, status))
       .toSorted((a, b) => b.createdAtMs - a.createdAtMs || b.attempt - a.attempt),
   };
+}
+
+function isStaticSource(source: string | undefined): boolean {
+  return source !== undefined && source !== 'api';
 }
 
 function buildSandbox(item: PodSandbox, status: PodSandboxStatus | undefined): ObservedSandbox {

@@ -47,6 +47,8 @@ export interface ObservedPod {
   readonly podUID: string;
   readonly name: string;
   readonly namespace: string;
+  /** Made for a pod of the node's own files or URL. */
+  readonly isStatic: boolean;
   /** Newest attempt first. */
   readonly sandboxes: readonly ObservedSandbox[];
   /** Newest instance first, over all names and sandboxes. */
@@ -54,7 +56,7 @@ export interface ObservedPod {
 }
 
 export function emptyObservedPod(podUID: string, namespace: string, name: string): ObservedPod {
-  return { podUID, namespace, name, sandboxes: [], containers: [] };
+  return { podUID, namespace, name, isStatic: false, sandboxes: [], containers: [] };
 }
 
 /** The newest instance of a container name, whatever its sandbox. */

@@ -52,7 +52,14 @@ function makeInput(
   containers: readonly ObservedContainer[],
   changes: Partial<StatusInput> = {},
 ): StatusInput {
-  const observed: ObservedPod = { podUID: 'u', namespace: 'n', name: 'p', sandboxes: [sandbox], containers };
+  const observed: ObservedPod = {
+    podUID: 'u',
+    namespace: 'n',
+    name: 'p',
+    isStatic: false,
+    sandboxes: [sandbox],
+    containers,
+  };
   return {
     pod: makePod(),
     observed,

@@ -25,9 +25,11 @@ export function buildPodStatus(input: StatusInput): PodStatus {
       initContainerStatuses,
       containerStatuses,
       hasNetwork: isReadyToStart(input),
+      // Told only with the terminal phase, when nothing can run any more (mergePodStatus).
+      disruption: input.isTerminal ? input.verdict?.disruption : undefined,
       now,
     }),
-    ...(input.verdict && input.isTerminal ? input.verdict : keptReason(old, phase)),
+    ...verdictReason(input, old, phase),
     ...hostAddresses(input),
     ...podAddresses(input),
     startTime: old.startTime ?? now,
@@ -104,6 +106,15 @@ function buildStickyPhase(
 
 function isTerminalPhase(phase: PodPhase): boolean {
   return phase === 'Succeeded' || phase === 'Failed';
+}
+
+function verdictReason(
+  { verdict, isTerminal }: StatusInput,
+  old: PodStatus,
+  phase: PodPhase,
+): Pick<PodStatus, 'reason' | 'message'> {
+  if (!verdict || !isTerminal) return keptReason(old, phase);
+  return { reason: verdict.reason, message: verdict.message };
 }
 
 // Reason and message set by others survive while the phase stays (pods.go conformance).

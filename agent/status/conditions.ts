@@ -22,6 +22,8 @@ export interface ConditionInput {
   readonly initContainerStatuses: readonly ContainerStatus[];
   readonly containerStatuses: readonly ContainerStatus[];
   readonly hasNetwork: boolean;
+  /** Why the node ended the pod for the sake of others (condition DisruptionTarget). */
+  readonly disruption?: string | undefined;
   readonly now: string;
 }
 
@@ -37,7 +39,20 @@ export function buildConditions(input: ConditionInput): readonly PodCondition[] 
     ['PodScheduled', TRUE],
   ];
   const own = verdicts.map(([type, verdict]) => buildCondition(input, type, verdict, old));
-  return [...old.filter(({ type }) => !OWNED_CONDITIONS.has(type)), ...own];
+  const disruption = buildDisruption(input, old);
+  const foreign = old.filter(({ type }) => !OWNED_CONDITIONS.has(type) && type !== disruption?.type);
+  return [...foreign, ...(disruption ? [disruption] : []), ...own];
+}
+
+// Shared with the API server, which sets it for evictions of its own.
+function buildDisruption(input: ConditionInput, old: readonly PodCondition[]): PodCondition | undefined {
+  if (input.disruption === undefined) return undefined;
+  const verdict: Verdict = {
+    status: 'True',
+    reason: 'TerminationByKubelet',
+    message: input.disruption,
+  };
+  return buildCondition(input, 'DisruptionTarget', verdict, old);
 }
 
 function buildCondition(

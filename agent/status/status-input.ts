@@ -2,6 +2,13 @@ import type { Pod } from '../api/objects.ts';
 import type { ContainerVerdicts } from '../probe/container-probes.ts';
 import type { ObservedPod, ObservedSandbox } from '../runtime/observed-pod.ts';
 
+export interface StatusVerdict {
+  readonly reason: string;
+  readonly message: string;
+  /** Message of the condition DisruptionTarget. */
+  readonly disruption?: string;
+}
+
 /** Everything a PodStatus is built from. */
 export interface StatusInput {
   /** The pod with the status the API server has, or the one last built if that is newer. */
@@ -16,7 +23,7 @@ export interface StatusInput {
   /** What the probes say, by container ID. */
   readonly verdicts: ReadonlyMap<string, ContainerVerdicts>;
   /** Why the node ended the pod on its own account; becomes reason and message of phase Failed. */
-  readonly verdict: { readonly reason: string; readonly message: string } | undefined;
+  readonly verdict: StatusVerdict | undefined;
   readonly areVolumesReady: boolean;
   /** Every container is stopped for good: the phase has to be a terminal one. */
   readonly isTerminal: boolean;

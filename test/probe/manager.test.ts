@@ -133,7 +133,7 @@ function observe(id: string, { ageMs = 0, state = 'running' }: Seen = {}): Obser
     terminationMessagePolicy: '',
     terminationMessageHostPath: undefined,
   };
-  return { podUID: UID, name: 'p', namespace: 'n', sandboxes: [], containers: [container] };
+  return { podUID: UID, name: 'p', namespace: 'n', isStatic: false, sandboxes: [], containers: [container] };
 }
 
 const readinessOf = ({ manager }: Fixture, id: string) => manager.verdicts(UID, 'main', id).readiness;
