@@ -33,6 +33,7 @@ import { PodEvents } from './pod/pod-events.ts';
 import { StatusReporter } from './pod/status-reporter.ts';
 import { PodWorkers } from './pod/workers.ts';
 import { ProbeManager } from './probe/probe-manager.ts';
+import { ServiceProxy } from './proxy/service-proxy.ts';
 import { RuntimeCgroupDriver } from './runtime/cgroup-driver.ts';
 import { runRuntimeEvents } from './runtime/event-loop.ts';
 import { RuntimeSnapshots } from './runtime/snapshots.ts';
@@ -116,6 +117,8 @@ async function runNode(
   });
   const pods = buildPods(config, edges, node, admission, snapshots, logger, signal);
   startNode(tasks, edges, node, notifier, pods);
+  const proxy = new ServiceProxy({ api: edges.client, config: config.proxy, node: node.view, logger });
+  tasks.run(signal => proxy.run({ signal }));
   startPods(tasks, config, edges, node, notifier, pods, logger);
   await tasks.join();
 }

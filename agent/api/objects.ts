@@ -428,3 +428,60 @@ export interface ObjectReference {
   readonly uid?: string;
   readonly fieldPath?: string;
 }
+
+export interface ServicePortSpec {
+  readonly name?: string;
+  readonly protocol?: string;
+  readonly port: number;
+  readonly targetPort?: number | string;
+  readonly nodePort?: number;
+}
+
+export interface Service extends KubeObject {
+  readonly spec?: {
+    readonly type?: string;
+    readonly clusterIP?: string;
+    readonly clusterIPs?: readonly string[];
+    readonly selector?: Readonly<Record<string, string>>;
+    readonly ports?: readonly ServicePortSpec[];
+    readonly externalIPs?: readonly string[];
+    readonly externalName?: string;
+    readonly sessionAffinity?: string;
+    readonly sessionAffinityConfig?: { readonly clientIP?: { readonly timeoutSeconds?: number } };
+    readonly internalTrafficPolicy?: string;
+    readonly externalTrafficPolicy?: string;
+    readonly loadBalancerSourceRanges?: readonly string[];
+    readonly healthCheckNodePort?: number;
+  };
+  readonly status?: {
+    readonly loadBalancer?: {
+      readonly ingress?: readonly { readonly ip?: string; readonly ipMode?: string }[];
+    };
+  };
+}
+
+/** discovery.k8s.io/v1 */
+export interface EndpointSlice extends KubeObject {
+  readonly addressType: string;
+  readonly ports?: readonly {
+    readonly name?: string | null;
+    readonly protocol?: string | null;
+    readonly port?: number | null;
+  }[];
+  readonly endpoints?: readonly SliceEndpoint[];
+}
+
+export interface SliceEndpoint {
+  readonly addresses: readonly string[];
+  readonly conditions?: {
+    readonly ready?: boolean;
+    readonly serving?: boolean;
+    readonly terminating?: boolean;
+  };
+  readonly nodeName?: string;
+  readonly targetRef?: ObjectReference;
+  readonly hints?: {
+    readonly forZones?: readonly { readonly name: string }[];
+    readonly forNodes?: readonly { readonly name: string }[];
+  };
+}

@@ -4,6 +4,7 @@ const LEASES = '/apis/coordination.k8s.io/v1';
 export const podsPath = `${CORE}/pods`;
 export const nodesPath = `${CORE}/nodes`;
 export const servicesPath = `${CORE}/services`;
+export const endpointSlicesPath = '/apis/discovery.k8s.io/v1/endpointslices';
 
 export function podPath(namespace: string, name: string): string {
   return namespaced(CORE, namespace, 'pods', name);

@@ -10,6 +10,7 @@ import type {
   NetworkConfig,
   NodeConfig,
   PodsConfig,
+  ProxyConfig,
   ReservedResources,
   RuntimeConfig,
   ServerConfig,
@@ -32,6 +33,7 @@ export function buildConfig(values: Values): Config {
     images: buildImages(values),
     eviction,
     network: buildNetwork(values),
+    proxy: buildProxy(values),
     server: buildServer(values),
     log: buildLog(values),
     featureGates: values.featureGates,
@@ -190,6 +192,16 @@ function buildNetwork(values: Values): NetworkConfig {
     mtu: values['nodelet.network.mtu'],
     nodeRoutes: values['nodelet.network.nodeRoutes'],
     podCIDR: values.podCIDR,
+  };
+}
+
+function buildProxy(values: Values): ProxyConfig {
+  return {
+    proxyEnabled: values['nodelet.proxy.enabled'],
+    clusterCIDRs: values['nodelet.proxy.clusterCIDR'],
+    masqueradeAll: values['nodelet.proxy.masqueradeAll'],
+    nodePortAddresses: values['nodelet.proxy.nodePortAddresses'],
+    localhostNodePorts: values['nodelet.proxy.localhostNodePorts'],
   };
 }
 

@@ -8,6 +8,7 @@ export interface Config {
   readonly images: ImagesConfig;
   readonly eviction: EvictionConfig;
   readonly network: NetworkConfig;
+  readonly proxy: ProxyConfig;
   readonly server: ServerConfig;
   readonly log: LogConfig;
   /** The kubelet's feature gates as written; a gate that is not named has Kubernetes' own default. */
@@ -189,6 +190,16 @@ export interface NetworkConfig {
   readonly nodeRoutes: boolean;
   /** Only for a node without an API server; otherwise the Node object says. */
   readonly podCIDR: string | undefined;
+}
+
+export interface ProxyConfig {
+  readonly proxyEnabled: boolean;
+  /** Sources that are pods; empty: the own podCIDRs. */
+  readonly clusterCIDRs: readonly string[];
+  readonly masqueradeAll: boolean;
+  /** CIDRs, or `primary` for the node's InternalIPs; empty: every own address. */
+  readonly nodePortAddresses: readonly string[];
+  readonly localhostNodePorts: boolean;
 }
 
 export interface ServerConfig {

@@ -1,5 +1,6 @@
 // The `nodelet:` section: what the kubelet takes as flags only, and what it does not have.
 
+import ipaddr from 'ipaddr.js';
 import {
   bad,
   bool,
@@ -89,6 +90,22 @@ export const NODELET_FIELDS = {
     flag: 'node-routes',
     note: "routes to the other nodes' podCIDRs through their InternalIPs",
   }),
+  'nodelet.proxy.enabled': bool(true, {
+    flag: 'service-proxy',
+    note: 'rules for Services; off where a kube-proxy runs',
+  }),
+  'nodelet.proxy.clusterCIDR': list([], {
+    flag: 'cluster-cidr',
+    check: checkCIDR,
+    note: "sources that are pods, one range per family; the node's podCIDRs when not set",
+  }),
+  'nodelet.proxy.masqueradeAll': bool(false, { flag: 'masquerade-all' }),
+  'nodelet.proxy.nodePortAddresses': list([], {
+    flag: 'nodeport-addresses',
+    check: checkNodePortAddress,
+    note: 'ranges of own addresses on which node ports answer, or primary; all when not set',
+  }),
+  'nodelet.proxy.localhostNodePorts': bool(true, { flag: 'localhost-nodeports' }),
   'nodelet.log.level': choice(['default', 'error', 'warn', 'info', 'debug'], 'default', {
     flag: 'log-level',
     note: 'default: info, or debug from -v 4 on',
@@ -139,6 +156,14 @@ function autoOrBool(
         : bad(`expected auto, true or false, got ${found(raw)}`),
     readFlag: texts => boolean.readFlag(texts),
   });
+}
+
+function checkCIDR(text: string): string | undefined {
+  return text.includes('/') && ipaddr.isValidCIDR(text) ? undefined : `expected a CIDR, got ${found(text)}`;
+}
+
+function checkNodePortAddress(text: string): string | undefined {
+  return text === 'primary' ? undefined : checkCIDR(text);
 }
 
 // IFNAMSIZ: 15 characters and a zero.

@@ -37,7 +37,7 @@ export function parseIptablesVersion(text: string): IptablesVersion | undefined 
 export interface RestoreRequest {
   readonly family: IPFamily;
   /** iptables-save format. Chains it names are created or flushed, others stay. */
-  readonly input: string;
+  readonly input: string | Buffer;
   readonly signal: AbortSignal;
 }
 
@@ -45,7 +45,7 @@ export interface RestoreRequest {
 export async function restoreRules({ family, input, signal }: RestoreRequest): Promise<void> {
   const args = ['--noflush', '--wait', `${LOCK_WAIT_SECONDS}`];
   const result = await runCommand(`${commandName(family)}-restore`, args, { input, signal });
-  if (result.exitCode !== 0) throw restoreError(result, input);
+  if (result.exitCode !== 0) throw restoreError(result, String(input));
 }
 
 /** One table, or all, in iptables-save format. */

@@ -94,6 +94,8 @@ export function mountSetattr(path: string, flags: number, attributes: Buffer): n
 }
 
 export const AF_UNIX = 1;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
@@ -117,6 +119,20 @@ export function setSocketOption(fd: number, level: number, option: number, value
     option,
     buffer,
     buffer.length,
+  );
+}
+
+/** getsockopt(2) into the whole buffer, whose content may be part of the question; -1 on failure. */
+export function getSocketOption(fd: number, level: number, option: number, buffer: Buffer): number {
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(buffer.length);
+  return callNumber(
+    'int getsockopt(int fd, int level, int name, void *value, void *size)',
+    fd,
+    level,
+    option,
+    buffer,
+    size,
   );
 }
 

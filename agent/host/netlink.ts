@@ -1,4 +1,4 @@
-// rtnetlink requests. The kernel answers inside of send(2), so nothing waits; long tables are read in steps that give
+// Netlink requests, to rtnetlink unless another protocol is named. The kernel answers inside of send(2), so nothing waits; long tables are read in steps that give
 // way to the event loop.
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { UnavailableError } from '../lib/errors.ts';
@@ -13,6 +13,7 @@ import {
 } from './netlink-message.ts';
 
 const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
 const SOL_NETLINK = 270;
 // Lets the kernel filter dumps by the fields of the request (Linux 4.20); older ones send all, and we filter anyway.
 const NETLINK_GET_STRICT_CHK = 12;
@@ -30,16 +31,24 @@ export interface NetlinkData {
 }
 
 /** Sends a change and waits for its acknowledgement: 0, or the errno. */
-export async function requestChange(what: string, request: NetlinkRequest): Promise<number> {
-  using socket = new RouteSocket();
+export async function requestChange(
+  what: string,
+  request: NetlinkRequest,
+  protocol = NETLINK_ROUTE,
+): Promise<number> {
+  using socket = new NetlinkSocket(protocol);
   socket.send(what, { ...request, flags: request.flags | NLM_F_ACK });
   for (const reply of socket.receive(what)) if (reply.kind === 'error') return reply.errno;
   throw new UnavailableError(`${what}: no acknowledgement`, { code: 'EAGAIN' });
 }
 
 /** Sends a question that has one answer; an errno as number when the kernel has none. */
-export async function requestOne(what: string, request: NetlinkRequest): Promise<NetlinkData | number> {
-  using socket = new RouteSocket();
+export async function requestOne(
+  what: string,
+  request: NetlinkRequest,
+  protocol = NETLINK_ROUTE,
+): Promise<NetlinkData | number> {
+  using socket = new NetlinkSocket(protocol);
   socket.send(what, request);
   for (const reply of socket.receive(what)) {
     if (reply.kind === 'data') return reply;
@@ -53,9 +62,10 @@ export async function requestDump<T>(
   what: string,
   request: NetlinkRequest,
   parse: (data: NetlinkData) => T | undefined,
+  protocol = NETLINK_ROUTE,
 ): Promise<readonly T[]> {
   for (let attempt = 1; ; attempt++) {
-    const { items, isInterrupted } = await dumpOnce(what, request, parse);
+    const { items, isInterrupted } = await dumpOnce(what, request, parse, protocol);
     if (!isInterrupted || attempt === DUMP_TRIES) return items;
   }
 }
@@ -64,8 +74,9 @@ async function dumpOnce<T>(
   what: string,
   request: NetlinkRequest,
   parse: (data: NetlinkData) => T | undefined,
+  protocol: number,
 ): Promise<{ readonly items: readonly T[]; readonly isInterrupted: boolean }> {
-  using socket = new RouteSocket();
+  using socket = new NetlinkSocket(protocol);
   socket.send(what, { ...request, flags: request.flags | NLM_F_DUMP });
   const items: T[] = [];
   for (;;) {
@@ -79,12 +90,12 @@ async function dumpOnce<T>(
   }
 }
 
-class RouteSocket implements Disposable {
+class NetlinkSocket implements Disposable {
   readonly #fd: number;
   #sequence = 0;
 
-  constructor() {
-    this.#fd = libc.socket(libc.AF_NETLINK, libc.SOCK_RAW, NETLINK_ROUTE);
+  constructor(protocol: number) {
+    this.#fd = libc.socket(libc.AF_NETLINK, libc.SOCK_RAW, protocol);
     if (this.#fd < 0) throw libc.lastError('open netlink socket');
     libc.setSocketOption(this.#fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
   }

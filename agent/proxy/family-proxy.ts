@@ -1,0 +1,282 @@
+// Keeps the rules of one address family: writes what changed, all of it when in doubt, and notices when somebody else
+// touched them.
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
+import { Counter, Gauge, Histogram } from 'prom-client';
+import { type IptablesBackend, readIptablesVersion, restoreRules } from '../host/iptables.ts';
+import { readRulesGeneration } from '../host/iptables-generation.ts';
+import { readTables } from '../host/iptables-tables.ts';
+import { Backoff } from '../lib/backoff.ts';
+import { NotFoundError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { metricsRegistry } from '../lib/metrics.ts';
+import { sleep } from '../lib/sleep.ts';
+import { Wakeup } from '../lib/wakeup.ts';
+import { buildRestoreInput } from './build-restore-input.ts';
+import type { DesiredServices, ServiceChanges, ServiceKey } from './desired-services.ts';
+import { FamilyRules, missingJumps } from './family-rules.ts';
+import type { ChainId, RuleContext, RulesetChange } from './ruleset.ts';
+import type { Family, PortState } from './service-port.ts';
+
+const FAMILY_LABEL: Readonly<Record<Family, string>> = { 4: 'IPv4', 6: 'IPv6' };
+const BUCKETS = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8, 16, 32];
+
+const syncDuration = new Histogram({
+  name: 'kubeproxy_sync_proxy_rules_duration_seconds',
+  help: 'Time to bring the rules of one IP family up to date',
+  labelNames: ['ip_family'],
+  buckets: BUCKETS,
+  registers: [metricsRegistry],
+});
+const lastSync = new Gauge({
+  name: 'kubeproxy_sync_proxy_rules_last_timestamp_seconds',
+  help: 'When the rules of one IP family were last brought up to date',
+  labelNames: ['ip_family'],
+  registers: [metricsRegistry],
+});
+const restoreFailures = new Counter({
+  name: 'kubeproxy_sync_proxy_rules_iptables_restore_failures_total',
+  help: 'Transactions that iptables-restore did not take, the xtables lock being held among other reasons',
+  labelNames: ['ip_family'],
+  registers: [metricsRegistry],
+});
+const repairs = new Counter({
+  name: 'nodelet_proxy_rules_repaired_total',
+  help: 'How often somebody else had removed rules and they were put back',
+  labelNames: ['ip_family'],
+  registers: [metricsRegistry],
+});
+
+// A rolling update comes as a handful of events within milliseconds; more waiting would only be latency.
+const COALESCE_MS = 3;
+// After a change the tables rest as long as it took, so that a storm of changes leaves half of a core to others.
+const MAX_REST_MS = 1_000;
+const LOOK_EVERY_MS = 400; // flushed rules are to be back within a second
+// Reading ten thousand Services' rules takes seconds: looking must not cost more than a hundredth of the time.
+const DEEP_LOOK_REST = 100;
+const YIELD_AFTER_MS = 5;
+const RETRY = { initialMs: 250, maxMs: 10_000, jitter: 0.2 };
+const MISSING_RETRY_MS = 60_000;
+
+// Comments on endpoint rules: kube-proxy leaves them out above 1000 endpoints; the gap keeps us from flapping.
+const COMMENTS_OFF_ABOVE = 1_000;
+const COMMENTS_ON_BELOW = 800;
+
+export interface FamilyProxyDeps {
+  readonly family: Family;
+  readonly desired: DesiredServices;
+  /** What the rules depend on besides Services, read anew in each pass; undefined: not known yet. */
+  readonly context: () => Omit<RuleContext, 'hasEndpointComments'> | undefined;
+  /** After rules were written: the changed service ports. */
+  readonly onWritten: (change: WrittenChange) => Promise<void>;
+  readonly logger: Logger;
+}
+
+export interface WrittenChange {
+  readonly family: Family;
+  /** A Service before and after, for those that changed. */
+  readonly services: ReadonlyMap<ServiceKey, readonly PortState[]>;
+  readonly signal: AbortSignal;
+}
+
+export class FamilyProxy {
+  readonly #deps: FamilyProxyDeps;
+  readonly #logger: Logger;
+  readonly #wakeup = new Wakeup();
+  readonly #changes: ServiceChanges;
+  readonly #backoff = new Backoff(RETRY);
+  #backend: IptablesBackend | undefined;
+  /** undefined: what is in the kernel is not known, the next pass writes everything. */
+  #rules: FamilyRules | undefined;
+  #generation: string | undefined;
+  #deepLookAtMs = 0;
+  #endpointCount = 0;
+  #hasEndpointComments = true;
+  #isInUse: boolean;
+  #hasLookedForLeftovers = false;
+
+  constructor(deps: FamilyProxyDeps) {
+    this.#deps = deps;
+    this.#logger = deps.logger.child({ ipFamily: FAMILY_LABEL[deps.family] });
+    this.#isInUse = deps.family === 4;
+    this.#changes = deps.desired.follow(() => this.#wakeup.wake());
+  }
+
+  /** The rules as they were written last, for those who explain them. */
+  get rules(): FamilyRules | undefined {
+    return this.#rules;
+  }
+
+  wake(): void {
+    this.#wakeup.wake();
+  }
+
+  async run({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    let delayMs = LOOK_EVERY_MS;
+    while (!signal.aborted) {
+      await this.#wakeup.wait(delayMs, { signal });
+      await sleep(COALESCE_MS, { signal });
+      if (signal.aborted) return;
+      delayMs = await this.#attempt(signal);
+    }
+  }
+
+  /** Milliseconds until the next look. */
+  async #attempt(signal: AbortSignal): Promise<number> {
+    try {
+      await this.#pass(signal);
+      if (this.#backoff.failures > 0) this.#logger.info('Service rules can be written again');
+      this.#backoff.reset();
+      return LOOK_EVERY_MS;
+    } catch (error) {
+      if (signal.aborted) return 0;
+      this.#rules = undefined;
+      const { family } = this.#deps;
+      restoreFailures.inc({ ip_family: FAMILY_LABEL[family] });
+      const isFirst = this.#backoff.failures === 0;
+      const isMissing = error instanceof NotFoundError;
+      if (isFirst) {
+        const advice = isMissing ? 'install iptables: Services do not work on this node' : 'trying again';
+        this.#logger.warn({ err: error }, `Service rules not written, ${advice}`);
+      }
+      const pauseMs = this.#backoff.nextMs();
+      await sleep(isMissing ? MISSING_RETRY_MS : pauseMs, { signal });
+      return 0;
+    }
+  }
+
+  async #pass(signal: AbortSignal): Promise<void> {
+    const { desired, family } = this.#deps;
+    const base = this.#deps.context();
+    if (!desired.isComplete || !base) return;
+    const context = { ...base, hasEndpointComments: this.#hasEndpointComments };
+    if (!this.#isInUse && !(await this.#findUse(signal))) return;
+    this.#backend ??= (await readIptablesVersion(family, { signal })).backend;
+    const startedMs = performance.now();
+    const isKnown = this.#rules && JSON.stringify(this.#rules.context) === JSON.stringify(context);
+    if (isKnown && !(await this.#isDamaged(signal))) {
+      if (!(await this.#writeChanges(signal))) return;
+    } else {
+      await this.#writeAll(context, signal);
+    }
+    const durationMs = performance.now() - startedMs;
+    syncDuration.observe({ ip_family: FAMILY_LABEL[family] }, durationMs / 1000);
+    lastSync.set({ ip_family: FAMILY_LABEL[family] }, Date.now() / 1000);
+    this.#decideComments();
+    await sleep(Math.min(durationMs, MAX_REST_MS), { signal });
+  }
+
+  /** A cluster without IPv6 Services has no IPv6 rules, unless an earlier run left some. */
+  async #findUse(signal: AbortSignal): Promise<boolean> {
+    const { desired, family } = this.#deps;
+    this.#isInUse = [...this.#changes.take()].some(key => desired.portStates(key, family).length > 0);
+    if (this.#isInUse || this.#hasLookedForLeftovers) return this.#isInUse;
+    this.#hasLookedForLeftovers = true;
+    try {
+      this.#isInUse = (await readTables(family, { signal })).get('nat')?.chains.has('KUBE-SERVICES') ?? false;
+    } catch (error) {
+      this.#logger.debug({ err: error }, 'no leftovers to look for');
+    }
+    return this.#isInUse;
+  }
+
+  // ---- Writing
+
+  /** False when there was nothing to write. */
+  async #writeChanges(signal: AbortSignal): Promise<boolean> {
+    const rules = this.#rules;
+    const changed = this.#changes.take();
+    if (!rules || changed.size === 0) return false;
+    const before = new Map([...changed].map(key => [key, rules.states(key)] as const));
+    const change = new Map<ChainId, readonly string[] | undefined>();
+    for await (const chains of this.#replaceAll(rules, changed))
+      for (const [id, content] of chains) change.set(id, content);
+    for (const [id, content] of rules.finish()) change.set(id, content);
+    if (change.size > 0) await this.#restore(buildRestoreInput(change), signal);
+    this.#logger.debug({ services: changed.size, chains: change.size }, 'Service rules changed');
+    await this.#deps.onWritten({ family: this.#deps.family, services: before, signal });
+    return change.size > 0;
+  }
+
+  async #writeAll(context: RuleContext, signal: AbortSignal): Promise<void> {
+    const { family, desired } = this.#deps;
+    const startedMs = performance.now();
+    const observed = await readTables(family, { signal });
+    const before = this.#rules;
+    const rules = new FamilyRules(context);
+    this.#rules = undefined;
+    this.#endpointCount = 0;
+    this.#changes.take();
+    const keys = desired.keys();
+    const input: Buffer[] = [];
+    const change = new Map<ChainId, readonly string[] | undefined>();
+    for await (const chains of this.#replaceAll(rules, keys))
+      for (const [id, content] of chains) change.set(id, content);
+    for (const [id, content] of rules.finish()) change.set(id, content);
+    for (const [id] of rules.staleChains(observed)) change.set(id, undefined);
+    await yieldToEventLoop();
+    input.push(Buffer.from(buildRestoreInput(change, missingJumps(observed))));
+    change.clear();
+    await this.#restore(Buffer.concat(input), signal);
+    this.#rules = rules;
+    const gone = [...(before?.serviceKeys ?? [])];
+    const services = new Map([...keys, ...gone].map(key => [key, before?.states(key) ?? []] as const));
+    await this.#deps.onWritten({ family, services, signal });
+    const durationMs = Math.round(performance.now() - startedMs);
+    this.#logger.info(
+      { services: keys.length, chains: rules.chainCount, durationMs },
+      'Service rules written',
+    );
+  }
+
+  /** Gives way to the event loop now and then: ten thousand Services take a good part of a second. */
+  async *#replaceAll(rules: FamilyRules, keys: Iterable<ServiceKey>): AsyncGenerator<RulesetChange> {
+    const { desired, family } = this.#deps;
+    let sinceMs = performance.now();
+    for (const key of keys) {
+      const next = desired.portStates(key, family);
+      this.#endpointCount += countEndpoints(next) - countEndpoints(rules.states(key));
+      yield rules.replace(key, next);
+      if (performance.now() - sinceMs < YIELD_AFTER_MS) continue;
+      await yieldToEventLoop();
+      sinceMs = performance.now();
+    }
+  }
+
+  async #restore(input: string | Buffer, signal: AbortSignal): Promise<void> {
+    const { family } = this.#deps;
+    await restoreRules({ family, input, signal });
+    this.#generation = await this.#readGeneration();
+  }
+
+  #decideComments(): void {
+    const wanted =
+      this.#endpointCount <= (this.#hasEndpointComments ? COMMENTS_OFF_ABOVE : COMMENTS_ON_BELOW);
+    if (wanted === this.#hasEndpointComments) return;
+    this.#hasEndpointComments = wanted;
+    this.#wakeup.wake();
+  }
+
+  // ---- Looking after them
+
+  async #isDamaged(signal: AbortSignal): Promise<boolean> {
+    const generation = await this.#readGeneration();
+    if (generation === this.#generation || performance.now() < this.#deepLookAtMs) return false;
+    const startedMs = performance.now();
+    const observed = await readTables(this.#deps.family, { signal });
+    const damage = this.#rules?.findDamage(observed);
+    this.#deepLookAtMs = performance.now() + (performance.now() - startedMs) * DEEP_LOOK_REST * 0.1;
+    this.#generation = generation;
+    if (damage === undefined) return false;
+    repairs.inc({ ip_family: FAMILY_LABEL[this.#deps.family] });
+    this.#logger.warn({ damage }, 'somebody removed Service rules, putting them back');
+    return true;
+  }
+
+  async #readGeneration(): Promise<string> {
+    return this.#backend === undefined ? '' : await readRulesGeneration(this.#deps.family, this.#backend);
+  }
+}
+
+function countEndpoints(states: readonly PortState[]): number {
+  return states.reduce((sum, { endpoints }) => sum + endpoints.length, 0);
+}

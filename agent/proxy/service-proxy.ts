@@ -1,0 +1,96 @@
+// The service proxy: desired Services, one set of rules per address family, and what has to follow when rules changed.
+import type { ApiClient } from '../api/client.ts';
+import type { ProxyConfig } from '../config/config.ts';
+import { listAddresses } from '../host/links.ts';
+import { ensureSysctl, readSysctl } from '../host/sysctl.ts';
+import type { Logger } from '../lib/logger.ts';
+import { sleep } from '../lib/sleep.ts';
+import { TaskGroup } from '../lib/task-group.ts';
+import type { NodeView } from '../node/node-watch.ts';
+import { buildRuleContext, type HostNetwork } from './build-rule-context.ts';
+import { DesiredServices } from './desired-services.ts';
+import { FamilyProxy, type WrittenChange } from './family-proxy.ts';
+import type { Family } from './service-port.ts';
+
+export interface ServiceProxyDeps {
+  readonly api: ApiClient;
+  readonly config: ProxyConfig;
+  readonly node: NodeView;
+  readonly logger: Logger;
+}
+
+const ROUTE_LOCALNET = 'net/ipv4/conf/all/route_localnet';
+const LIBERAL = 'net/netfilter/nf_conntrack_tcp_be_liberal';
+// Own addresses come and go without telling us; only rules for chosen node port addresses need them.
+const ADDRESSES_EVERY_MS = 30_000;
+
+export class ServiceProxy {
+  readonly #deps: ServiceProxyDeps;
+  readonly #logger: Logger;
+  readonly desired: DesiredServices;
+  readonly families: readonly FamilyProxy[];
+  #host: HostNetwork | undefined;
+  #hasRouteLocalnet = false;
+
+  constructor(deps: ServiceProxyDeps) {
+    this.#deps = deps;
+    this.#logger = deps.logger.child({ component: 'proxy' });
+    this.desired = new DesiredServices({ api: deps.api, logger: this.#logger });
+    this.families = ([4, 6] as const).map(family => this.#family(family));
+  }
+
+  async run({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    if (!this.#deps.config.proxyEnabled) {
+      this.#logger.info('the service proxy is off, by configuration');
+      return;
+    }
+    const tasks = new TaskGroup({ signal });
+    const wakeAll = (): void => {
+      for (const family of this.families) family.wake();
+    };
+    const stopListening = this.#deps.node.onChange(wakeAll);
+    await this.#readHost();
+    tasks.run(taskSignal => this.desired.run({ signal: taskSignal }));
+    for (const family of this.families) tasks.run(taskSignal => family.run({ signal: taskSignal }));
+    if (this.#deps.config.nodePortAddresses.length > 0) {
+      tasks.run(async taskSignal => {
+        while (!taskSignal.aborted) {
+          await sleep(ADDRESSES_EVERY_MS, { signal: taskSignal });
+          await this.#readHost();
+          wakeAll();
+        }
+      });
+    }
+    await tasks.join().finally(stopListening);
+  }
+
+  #family(family: Family): FamilyProxy {
+    return new FamilyProxy({
+      family,
+      desired: this.desired,
+      logger: this.#logger,
+      context: () => {
+        const node = this.#deps.node.current();
+        return node && this.#host && buildRuleContext(family, this.#deps.config, node, this.#host);
+      },
+      onWritten: change => this.#written(change),
+    });
+  }
+
+  async #written({ family }: WrittenChange): Promise<void> {
+    // After the rule that keeps strangers from 127.0.0.0/8, never before it.
+    if (family === 4 && this.#deps.config.localhostNodePorts && !this.#hasRouteLocalnet) {
+      this.#hasRouteLocalnet = true;
+      const outcome = await ensureSysctl({ name: ROUTE_LOCALNET, value: '1' });
+      if (outcome.kind === 'denied') {
+        this.#logger.warn({ reason: outcome.message }, 'node ports do not answer on 127.0.0.1');
+      }
+    }
+  }
+
+  async #readHost(): Promise<void> {
+    const isConntrackLiberal = ((await readSysctl(LIBERAL)) ?? '0') !== '0';
+    const addresses = (await listAddresses()).map(({ address }) => address);
+    this.#host = { isConntrackLiberal, addresses };
+  }
+}
