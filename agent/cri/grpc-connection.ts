@@ -6,6 +6,7 @@ import { systemClock } from '../lib/clock.ts';
 import { errorMessage, InvalidError, UnavailableError } from '../lib/errors.ts';
 import { toCriError } from './errors.ts';
 import type { InFlightCalls } from './in-flight.ts';
+import { countOperation } from './operation-metrics.ts';
 
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024; // same as the kubelet
 const RECONNECT_BASE_MS = 100;
@@ -64,9 +65,11 @@ export class GrpcConnection {
       const onAnswer = (failure: ServiceError | null, response?: Response): void => {
         end();
         signal.removeEventListener('abort', cancel);
+        const elapsedMs = systemClock.nowMs() - startedAtMs;
+        countOperation(name, elapsedMs, failure !== null && !signal.aborted);
         if (!failure && response !== undefined) return resolve(response);
         if (signal.aborted) return reject(signal.reason);
-        reject(this.#toError(failure, name, { timeoutMs, elapsedMs: systemClock.nowMs() - startedAtMs }));
+        reject(this.#toError(failure, name, { timeoutMs, elapsedMs }));
       };
       const options = { deadline: startedAtMs + timeoutMs };
       const { path, requestSerialize, responseDeserialize } = method;

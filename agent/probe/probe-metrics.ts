@@ -1,18 +1,18 @@
 import { Counter, Histogram } from 'prom-client';
-import { metricsRegistry } from '../lib/metrics.ts';
+import { probeMetricsRegistry } from '../lib/metrics.ts';
 
 const probeTotal = new Counter({
   name: 'prober_probe_total',
   help: 'Cumulative number of a liveness, readiness or startup probe for a container by result.',
   labelNames: ['probe_type', 'result', 'container', 'pod', 'namespace', 'pod_uid'],
-  registers: [metricsRegistry],
+  registers: [probeMetricsRegistry],
 });
 
 const probeDurationSeconds = new Histogram({
   name: 'prober_probe_duration_seconds',
   help: 'Duration in seconds for a probe response.',
   labelNames: ['probe_type', 'container', 'pod', 'namespace'],
-  registers: [metricsRegistry],
+  registers: [probeMetricsRegistry],
 });
 
 export interface ProbeLabels {
