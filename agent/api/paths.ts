@@ -54,6 +54,14 @@ export function secretsPath(namespace: string): string {
   return namespaced(CORE, namespace, 'secrets');
 }
 
+export function persistentVolumeClaimPath(namespace: string, name: string): string {
+  return namespaced(CORE, namespace, 'persistentvolumeclaims', name);
+}
+
+export function persistentVolumePath(name: string): string {
+  return `${CORE}/persistentvolumes/${encodeURIComponent(name)}`;
+}
+
 export function serviceAccountTokenPath(namespace: string, serviceAccountName: string): string {
   return `${namespaced(CORE, namespace, 'serviceaccounts', serviceAccountName)}/token`;
 }

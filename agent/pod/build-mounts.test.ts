@@ -1,7 +1,13 @@
 import t from 'tap';
 import { buildMounts, buildSubPath, type MountsInput } from './build-mounts.ts';
 
-const volume = { directoryName: 'data', hostPath: '/v/data', isReadOnly: false, needsSELinuxRelabel: true };
+const volume = {
+  kind: 'mount' as const,
+  directoryName: 'data',
+  hostPath: '/v/data',
+  isReadOnly: false,
+  needsSELinuxRelabel: true,
+};
 const base: MountsInput = {
   container: { name: 'main', image: 'x', volumeMounts: [{ name: 'data', mountPath: '/data' }] },
   variables: new Map([

@@ -1,6 +1,6 @@
 // CRI mounts of one container (kubelet_pods.go makeMounts).
 
-import type { MountInput } from '../../cri-proto/runtime.v1.ts';
+import type { Device, MountInput } from '../../cri-proto/runtime.v1.ts';
 import type { Container, VolumeMount } from '../api/objects.ts';
 import type { PreparedVolume } from '../volume/volume-manager.ts';
 import { expandVariables } from './expansion.ts';
@@ -39,6 +39,24 @@ export function buildMounts(input: MountsInput): Mounts {
   return { kind: 'ok', mounts: [...mounts, ...ownMounts(input, mounts)] };
 }
 
+/** CRI devices of the container's raw block volumes. */
+export function buildDevices(
+  container: Container,
+  volumes: ReadonlyMap<string, PreparedVolume>,
+): { readonly kind: 'ok'; readonly devices: readonly Device[] } | (Mounts & { kind: 'refused' }) {
+  const devices: Device[] = [];
+  for (const { name, devicePath } of container.volumeDevices ?? []) {
+    const volume = volumes.get(name);
+    if (volume?.kind !== 'device') {
+      const message = `cannot find volume "${name}" to pass into container "${container.name}"`;
+      return { kind: 'refused', message };
+    }
+    const permissions = volume.isReadOnly ? 'r' : 'mrw';
+    devices.push({ containerPath: devicePath, hostPath: volume.hostPath, permissions });
+  }
+  return { kind: 'ok', devices };
+}
+
 /** What stands in a subPathExpr is as good as what the environment says; a variable without a value is an error. */
 export function buildSubPath(
   { subPath = '', subPathExpr = '' }: VolumeMount,
@@ -58,7 +76,7 @@ export function buildSubPath(
 function buildMount(mount: VolumeMount, index: number, input: MountsInput): Mount {
   const { container, volumes, variables, subPaths } = input;
   const volume = volumes.get(mount.name);
-  if (!volume) {
+  if (volume?.kind !== 'mount') {
     const message = `cannot find volume "${mount.name}" to mount into container "${container.name}"`;
     return { kind: 'refused', message };
   }

@@ -5,7 +5,7 @@ import type { Container, Pod } from '../api/objects.ts';
 import type { ImageUser } from '../image/image-outcome.ts';
 import { buildContainerCpuAndMemory, CPU_PERIOD_US, oomScoreAdj } from '../resources/linux-resources.ts';
 import type { PreparedVolume } from '../volume/volume-manager.ts';
-import { buildMounts, terminationMessagePath } from './build-mounts.ts';
+import { buildDevices, buildMounts, terminationMessagePath } from './build-mounts.ts';
 import { expandVariables } from './expansion.ts';
 import {
   buildContainerHash,
@@ -55,6 +55,8 @@ export function buildContainerConfig(input: ContainerInput): ContainerConfigOutc
   const { supportsRecursiveReadOnly } = context;
   const mounts = buildMounts({ ...input, supportsRecursiveReadOnly });
   if (mounts.kind === 'refused') return mounts;
+  const devices = buildDevices(container, input.volumes);
+  if (devices.kind === 'refused') return devices;
   const expand = (text: string): string => expandVariables(text, name => variables.get(name));
   return {
     kind: 'ok',
@@ -66,6 +68,7 @@ export function buildContainerConfig(input: ContainerInput): ContainerConfigOutc
       workingDir: container.workingDir ?? '',
       envs: [...variables].map(([key, value]) => ({ key, value: Buffer.from(value) })),
       mounts: mounts.mounts,
+      devices: devices.devices,
       labels: {
         [POD_NAME_LABEL]: pod.metadata.name,
         [POD_NAMESPACE_LABEL]: podNamespace(pod),

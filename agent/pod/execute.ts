@@ -90,12 +90,13 @@ async function prepareVolumes(
   { interrupt }: ActionSignals,
 ): Promise<ActionOutcome> {
   const outcome = await volumes.ensureVolumes(pod, { signal: interrupt });
-  if (outcome.kind === 'ready') return { kind: 'volumesReady', volumes: outcome.volumes };
-  const texts = outcome.failures.map(
-    ({ volume, message }) => `MountVolume.SetUp failed for volume "${volume}" : ${message}`,
-  );
-  for (const text of texts) events.pod(pod, 'Warning', 'FailedMount', text);
-  return { kind: 'failed', step: 'volumes', message: texts.join('; ') };
+  if (outcome.kind === 'ready') {
+    for (const { reason, message } of outcome.warnings) events.pod(pod, 'Warning', reason, message);
+    return { kind: 'volumesReady', volumes: outcome.volumes };
+  }
+  const texts = outcome.failures.map(({ event }) => event);
+  for (const { reason, message } of texts) events.pod(pod, 'Warning', reason, message);
+  return { kind: 'failed', step: 'volumes', message: texts.map(({ message }) => message).join('; ') };
 }
 
 async function prepareImage(

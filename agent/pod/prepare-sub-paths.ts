@@ -33,7 +33,7 @@ export async function prepareSubPaths(input: SubPathsInput, logger: Logger): Pro
     const built = buildSubPath(mount, variables);
     if (built.kind === 'refused') return built;
     const { subPath } = built;
-    if (subPath === '' || !volume) continue; // a volume that is not there is the mounts' to refuse
+    if (subPath === '' || volume?.kind !== 'mount') continue; // a volume that is not there is the mounts' to refuse
     const message = subPathProblem(subPath);
     if (message !== undefined) return { kind: 'refused', message };
     const target = subPathTarget(rootDir, podUID(pod), volume.directoryName, container.name, index);

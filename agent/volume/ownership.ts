@@ -15,6 +15,26 @@ export interface GroupOwnership {
   readonly isReadOnly: boolean;
 }
 
+export interface GroupPolicy {
+  readonly fsGroup: number;
+  /** fsGroupChangePolicy OnRootMismatch: nothing is walked when the root says that an earlier walk was finished. */
+  readonly isOnRootMismatchOnly: boolean;
+}
+
+/** The same for a volume that outlives its pod, read-write, as its policy says. */
+export async function applyGroupPolicy(directory: string, policy: GroupPolicy): Promise<void> {
+  const ownership = { fsGroup: policy.fsGroup, isReadOnly: false };
+  if (policy.isOnRootMismatchOnly && isDone(await lstat(directory), ownership)) return;
+  await applyGroupOwnership(directory, ownership);
+}
+
+/** Whether an earlier walk got as far as the root, which is last. */
+function isDone(root: Stats, ownership: GroupOwnership): boolean {
+  return (
+    root.gid === ownership.fsGroup && buildGroupMode(root.mode, true, ownership) === (root.mode & 0o7777)
+  );
+}
+
 /** Gives everything below `directory` to the group, the directory itself last: its own state tells a finished walk. */
 export async function applyGroupOwnership(directory: string, ownership: GroupOwnership): Promise<void> {
   await applyToTree(directory, await lstat(directory), ownership);

@@ -78,7 +78,7 @@ t.test('tokensOf() finds the token of a projected volume', async t => {
 t.test(
   'parseVolumeSource() names the kind it does not serve, and takes a bare volume as emptyDir',
   async t => {
-    t.same(parseVolumeSource({ name: 'v', nfs: { server: 's' } }), { kind: 'unsupported', field: 'nfs' });
+    t.same(parseVolumeSource({ name: 'v', csi: { driver: 's' } }), { kind: 'unsupported', field: 'csi' });
     t.same(parseVolumeSource({ name: 'v', emptyDir: {}, nfs: null }), { kind: 'emptyDir', source: {} });
     t.same(parseVolumeSource({ name: 'v' }), { kind: 'emptyDir', source: {} });
   },

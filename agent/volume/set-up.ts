@@ -9,15 +9,19 @@ import { buildTmpfsSize } from './build-tmpfs-size.ts';
 import { type ContentVolumeRequest, ensureContentVolume, hasPublishedContent } from './content-volume.ts';
 import { ensureEmptyDir } from './empty-dir.ts';
 import { ensureHostPath } from './host-path.ts';
+import { ensureNfsVolume } from './nfs-volume.ts';
 import type { ObjectStore } from './object-store.ts';
 import { digestOf, joinProblems, type Payload } from './payload.ts';
+import type { ClaimReference, PersistentVolumes } from './persistent-volumes.ts';
 import { type DirectoryKind, metadataDirectory, volumeDirectory } from './pod-directories.ts';
 import { nestedMountPoints, objectsOf, tokensOf } from './pod-references.ts';
+import type { VolumeOutcome } from './prepared-volume.ts';
 import type { TokenRequest, TokenStore } from './token-store.ts';
 import {
   type ContentVolume,
   type EmptyDirSource,
   type HostPathSource,
+  type NfsSource,
   parseVolumeSource,
   type ServiceAccountTokenSource,
 } from './volume-source.ts';
@@ -27,21 +31,6 @@ export interface NodeFacts {
   /** Node allocatable as it stands now; empty before it is known. */
   allocatable(): Allocatable;
 }
-
-export interface PreparedVolume {
-  /** Its name in the pod's directories: a PersistentVolume's own. */
-  readonly directoryName: string;
-  /** What the runtime mounts. */
-  readonly hostPath: string;
-  /** The volume itself is read-only, whatever the container's mount says. */
-  readonly isReadOnly: boolean;
-  readonly needsSELinuxRelabel: boolean;
-}
-
-export type VolumeOutcome =
-  /** `digest` of the content written, where there is content. */
-  | { readonly kind: 'ready'; readonly volume: PreparedVolume; readonly digest?: string }
-  | { readonly kind: 'failed'; readonly problem: string };
 
 export type UpdateOutcome =
   | { readonly kind: 'unchanged' }
@@ -60,6 +49,7 @@ export interface SetUpDeps {
   readonly node: NodeFacts;
   readonly objects: ObjectStore;
   readonly tokens: TokenStore;
+  readonly persistent: PersistentVolumes;
 }
 
 export class VolumeSetUp {
@@ -77,6 +67,14 @@ export class VolumeSetUp {
         return await this.#ensureEmptyDir(pod, volume.name, parsed.source);
       case 'hostPath':
         return await ensureHostPathVolume(volume.name, parsed.source);
+      case 'persistentVolumeClaim':
+        return await this.#ensureClaim(pod, volume, { ...parsed.source, isEphemeral: false }, signal);
+      case 'ephemeral': {
+        const claimName = `${pod.metadata.name}-${volume.name}`;
+        return await this.#ensureClaim(pod, volume, { claimName, isEphemeral: true }, signal);
+      }
+      case 'nfs':
+        return await this.#ensureNfs(pod, volume.name, parsed.source, signal);
       case 'unsupported':
         return { kind: 'failed', problem: `volume kind ${parsed.field} is not supported by this node` };
       default:
@@ -115,12 +113,36 @@ export class VolumeSetUp {
     });
     if (outcome.kind === 'failed') return outcome;
     const prepared = {
+      kind: 'mount' as const,
       directoryName: name,
       hostPath: directory,
       isReadOnly: false,
       needsSELinuxRelabel: true,
     };
     return { kind: 'ready', volume: prepared };
+  }
+
+  #ensureClaim(
+    pod: Pod,
+    volume: Volume,
+    reference: ClaimReference,
+    signal: AbortSignal,
+  ): Promise<VolumeOutcome> {
+    return this.#deps.persistent.ensureVolume(pod, volume, reference, { signal });
+  }
+
+  #ensureNfs(pod: Pod, name: string, nfs: NfsSource, signal: AbortSignal): Promise<VolumeOutcome> {
+    const { rootDir } = this.#deps;
+    const isReadOnly = nfs.readOnly ?? false;
+    const request = {
+      rootDir,
+      podUID: pod.metadata.uid ?? '',
+      directoryName: name,
+      nfs,
+      isReadOnly,
+      options: [],
+    };
+    return ensureNfsVolume(request, { signal });
   }
 
   async #ensureContent(
@@ -131,6 +153,7 @@ export class VolumeSetUp {
   ): Promise<VolumeOutcome> {
     const directory = this.#directory(pod, volume.kind, name);
     const prepared = {
+      kind: 'mount' as const,
       directoryName: name,
       hostPath: directory,
       isReadOnly: true,
@@ -209,7 +232,12 @@ function isContentVolume(parsed: ReturnType<typeof parseVolumeSource>): parsed i
 async function ensureHostPathVolume(name: string, source: HostPathSource): Promise<VolumeOutcome> {
   const outcome = await ensureHostPath(source);
   if (outcome.kind === 'failed') return outcome;
-  const prepared = { directoryName: name, isReadOnly: false, needsSELinuxRelabel: false };
+  const prepared = {
+    kind: 'mount',
+    directoryName: name,
+    isReadOnly: false,
+    needsSELinuxRelabel: false,
+  } as const;
   return { kind: 'ready', volume: { ...prepared, hostPath: source.path } };
 }
 

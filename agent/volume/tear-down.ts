@@ -21,7 +21,7 @@ export async function tearDownVolumes(
 ): Promise<void> {
   const podDir = podDirectory(rootDir, podUID);
   const problems: unknown[] = [];
-  for (const step of [removeMarkers, removeSubPaths, removeVolumes]) {
+  for (const step of [removeMarkers, removeSubPaths, removeDeviceLinks, removeVolumes]) {
     signal.throwIfAborted();
     await step(podDir, problems);
   }
@@ -39,6 +39,11 @@ async function removeSubPaths(podDir: string, problems: unknown[]): Promise<void
   if ((await list(subPaths)).length === 0) return;
   await unmountBelow(subPaths, problems);
   await collect(problems, () => removeMountTargets(subPaths));
+}
+
+// volumeDevices/<plugin>/<volume>: links to devices, which stay.
+async function removeDeviceLinks(podDir: string, problems: unknown[]): Promise<void> {
+  await collect(problems, () => removeTree(join(podDir, 'volumeDevices')));
 }
 
 async function removeVolumes(podDir: string, problems: unknown[]): Promise<void> {

@@ -11,28 +11,36 @@ import { sleep } from '../lib/sleep.ts';
 import { TaskGroup } from '../lib/task-group.ts';
 import { Wakeup } from '../lib/wakeup.ts';
 import { ObjectStore } from './object-store.ts';
+import { PersistentVolumes } from './persistent-volumes.ts';
 import { referencedObjects, usedVolumes } from './pod-references.ts';
 import {
-  type NodeFacts,
+  buildFailureEvent,
   type PreparedVolume,
-  type UpdateOutcome,
+  type VolumeEvent,
   type VolumeOutcome,
-  VolumeSetUp,
-} from './set-up.ts';
+} from './prepared-volume.ts';
+import { type NodeFacts, type UpdateOutcome, VolumeSetUp } from './set-up.ts';
 import { tearDownVolumes } from './tear-down.ts';
 import { TokenStore } from './token-store.ts';
 
-export type { NodeFacts, PreparedVolume } from './set-up.ts';
+export type { PreparedVolume } from './prepared-volume.ts';
+export type { NodeFacts } from './set-up.ts';
 
 export type VolumesOutcome =
   /** By the pod's volume name. */
-  | { readonly kind: 'ready'; readonly volumes: ReadonlyMap<string, PreparedVolume> }
+  | {
+      readonly kind: 'ready';
+      readonly volumes: ReadonlyMap<string, PreparedVolume>;
+      /** What the pod's owner should know of volumes set up just now. */
+      readonly warnings: readonly VolumeEvent[];
+    }
   | { readonly kind: 'waiting'; readonly failures: readonly VolumeFailure[] };
 
 export interface VolumeFailure {
   readonly volume: string;
-  /** As it stands behind `MountVolume.SetUp failed for volume "<volume>" : `. */
+  /** As it stands at the end of the event. */
   readonly message: string;
+  readonly event: VolumeEvent;
 }
 
 export interface VolumeManagerOptions {
@@ -69,6 +77,7 @@ export class VolumeManager {
   /** ConfigMaps and Secrets by name; shared with whoever builds environments or pulls images. */
   readonly objects: ObjectStore;
   readonly #tokens: TokenStore;
+  readonly #persistent: PersistentVolumes;
   readonly #setUp: VolumeSetUp;
   readonly #rootDir: string;
   readonly #logger: Logger;
@@ -81,7 +90,15 @@ export class VolumeManager {
   constructor({ client, rootDir, logger, clock, node }: VolumeManagerOptions) {
     this.objects = new ObjectStore({ client, logger });
     this.#tokens = new TokenStore({ client, clock, logger });
-    this.#setUp = new VolumeSetUp({ rootDir, clock, node, objects: this.objects, tokens: this.#tokens });
+    this.#persistent = new PersistentVolumes({ client, rootDir });
+    this.#setUp = new VolumeSetUp({
+      rootDir,
+      clock,
+      node,
+      objects: this.objects,
+      tokens: this.#tokens,
+      persistent: this.#persistent,
+    });
     this.#rootDir = rootDir;
     this.#logger = logger;
     this.objects.onChange(podUID => this.#markDirty(podUID));
@@ -137,6 +154,7 @@ export class VolumeManager {
     this.#tokens.release(podUID);
     const tearDown = (): Promise<void> => tearDownVolumes(this.#rootDir, podUID, { signal });
     await (entry ? entry.serial.run(tearDown, { signal, priority: 0 }) : tearDown());
+    await this.#persistent.release(podUID, { signal });
   }
 
   /** The pod is over: gives up the objects and tokens kept for it. */
@@ -167,24 +185,30 @@ export class VolumeManager {
     const { pod, prepared } = entry;
     entry.waiting.clear();
     const missing = usedVolumes(pod).filter(volume => !prepared.has(volume.name));
-    const results = await Promise.all(missing.map(volume => this.#ensureOne(entry, volume, signal)));
+    const warnings: VolumeEvent[] = [];
+    const results = await Promise.all(
+      missing.map(volume => this.#ensureOne(entry, volume, warnings, signal)),
+    );
     signal.throwIfAborted();
     const failures = results.filter(result => result !== undefined);
     if (failures.length > 0) return { kind: 'waiting', failures };
     const volumes = Array.from(prepared, ([name, { volume }]): [string, PreparedVolume] => [name, volume]);
-    return { kind: 'ready', volumes: new Map(volumes) };
+    return { kind: 'ready', volumes: new Map(volumes), warnings };
   }
 
   async #ensureOne(
     entry: PodVolumes,
     volume: Volume,
+    warnings: VolumeEvent[],
     signal: AbortSignal,
   ): Promise<VolumeFailure | undefined> {
     const outcome = await this.#attempt(entry.pod, volume, signal);
     if (outcome.kind === 'failed') {
       entry.waiting.set(volume.name, outcome.problem); // at once: from here on a change wakes the pod
-      return { volume: volume.name, message: outcome.problem };
+      const event = buildFailureEvent(volume.name, outcome);
+      return { volume: volume.name, message: outcome.problem, event };
     }
+    if (outcome.warning) warnings.push(outcome.warning);
     entry.prepared.set(volume.name, { volume: outcome.volume, digest: outcome.digest });
     return undefined;
   }

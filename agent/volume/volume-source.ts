@@ -18,6 +18,17 @@ export interface HostPathSource {
   readonly type?: string;
 }
 
+export interface NfsSource {
+  readonly server: string;
+  readonly path: string;
+  readonly readOnly?: boolean;
+}
+
+export interface ClaimSource {
+  readonly claimName: string;
+  readonly readOnly?: boolean;
+}
+
 export interface ConfigMapSource {
   readonly name: string;
   readonly items?: readonly KeyToPath[];
@@ -82,6 +93,10 @@ export type ContentVolume =
 export type VolumeSource =
   | { readonly kind: 'emptyDir'; readonly source: EmptyDirSource }
   | { readonly kind: 'hostPath'; readonly source: HostPathSource }
+  | { readonly kind: 'nfs'; readonly source: NfsSource }
+  | { readonly kind: 'persistentVolumeClaim'; readonly source: ClaimSource }
+  /** A claim made for this volume of this pod; its name follows from theirs. */
+  | { readonly kind: 'ephemeral' }
   | ContentVolume
   | { readonly kind: 'unsupported'; readonly field: string };
 
@@ -96,6 +111,12 @@ export function parseVolumeSource(volume: Volume): VolumeSource {
       return { kind: field, source: volume[field] as EmptyDirSource };
     case 'hostPath':
       return { kind: field, source: volume[field] as HostPathSource };
+    case 'nfs':
+      return { kind: field, source: volume[field] as NfsSource };
+    case 'persistentVolumeClaim':
+      return { kind: field, source: volume[field] as ClaimSource };
+    case 'ephemeral':
+      return { kind: field };
     case 'configMap':
       return { kind: field, source: volume[field] as ConfigMapSource };
     case 'secret':

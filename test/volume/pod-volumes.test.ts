@@ -126,7 +126,7 @@ await t.test('a missing object is waited for and wakes the pod', async t => {
       configMapVolume('late'),
       configMapVolume('never', { optional: true }),
       apiAccess('other-account'),
-      { name: 'nfs', nfs: { server: 'nowhere', path: '/' } },
+      { name: 'fc', fc: { wwids: ['1'] } },
     ],
     { serviceAccountName: 'default' },
   );
@@ -135,7 +135,7 @@ await t.test('a missing object is waited for and wakes the pod', async t => {
     kind: 'waiting',
     failures: [
       { volume: 'late', message: 'configmap "late" not found' },
-      { volume: 'nfs', message: 'volume kind nfs is not supported by this node' },
+      { volume: 'fc', message: 'volume kind fc is not supported by this node' },
     ],
   });
   t.ok(performance.now() - startedMs < 500, 'known to be absent: no reason to wait');
