@@ -99,12 +99,21 @@ export interface SecurityContext {
   readonly capabilities?: { readonly add?: readonly string[]; readonly drop?: readonly string[] };
   readonly seccompProfile?: SeccompProfile;
   readonly appArmorProfile?: AppArmorProfile;
+  readonly seLinuxOptions?: SELinuxOptions;
   readonly procMount?: string;
 }
 
 export interface AppArmorProfile {
+  /** `RuntimeDefault`, `Unconfined` or `Localhost`. */
   readonly type: string;
   readonly localhostProfile?: string;
+}
+
+export interface SELinuxOptions {
+  readonly user?: string;
+  readonly role?: string;
+  readonly type?: string;
+  readonly level?: string;
 }
 
 export interface SeccompProfile {
@@ -119,9 +128,11 @@ export interface PodSecurityContext {
   readonly fsGroup?: number;
   readonly fsGroupChangePolicy?: string;
   readonly supplementalGroups?: readonly number[];
+  /** `Merge` (default) or `Strict`. */
   readonly supplementalGroupsPolicy?: string;
   readonly seccompProfile?: SeccompProfile;
   readonly appArmorProfile?: AppArmorProfile;
+  readonly seLinuxOptions?: SELinuxOptions;
   readonly sysctls?: readonly { readonly name: string; readonly value: string }[];
 }
 
@@ -190,6 +201,7 @@ export interface Container {
   readonly volumeDevices?: readonly { readonly name: string; readonly devicePath: string }[];
   readonly imagePullPolicy?: string;
   readonly restartPolicy?: string;
+  readonly restartPolicyRules?: readonly ContainerRestartRule[];
   readonly livenessProbe?: Probe;
   readonly readinessProbe?: Probe;
   readonly startupProbe?: Probe;
@@ -202,6 +214,13 @@ export interface Container {
   readonly terminationMessagePolicy?: string;
   /** Ephemeral containers only. */
   readonly targetContainerName?: string;
+}
+
+/** KEP-5307: what an exit code leads to, before the restart policy is asked. */
+export interface ContainerRestartRule {
+  /** `Restart` or `RestartAllContainers`. */
+  readonly action: string;
+  readonly exitCodes?: { readonly operator: string; readonly values?: readonly number[] };
 }
 
 export interface HostAlias {
@@ -267,6 +286,8 @@ export interface PodSpec {
   readonly hostNetwork?: boolean;
   readonly hostPID?: boolean;
   readonly hostIPC?: boolean;
+  /** False: a user namespace of its own (KEP-127). */
+  readonly hostUsers?: boolean;
   readonly shareProcessNamespace?: boolean;
   readonly hostname?: string;
   readonly subdomain?: string;
@@ -327,8 +348,22 @@ export interface ContainerStatus {
   readonly containerID?: string;
   readonly resources?: ResourceRequirements;
   readonly allocatedResources?: Readonly<Record<string, Quantity>>;
-  readonly volumeMounts?: readonly unknown[];
-  readonly user?: unknown;
+  readonly volumeMounts?: readonly VolumeMountStatus[];
+  readonly user?: { readonly linux: LinuxContainerUser };
+}
+
+export interface VolumeMountStatus {
+  readonly name: string;
+  readonly mountPath: string;
+  readonly readOnly?: boolean;
+  /** `Enabled` or `Disabled`; only of read-only mounts. */
+  readonly recursiveReadOnly?: string;
+}
+
+export interface LinuxContainerUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly supplementalGroups?: readonly number[];
 }
 
 export interface PodStatus {
@@ -343,6 +378,9 @@ export interface PodStatus {
   readonly podIPs?: readonly { readonly ip: string }[];
   readonly startTime?: string;
   readonly qosClass?: string;
+  /** Of the pod as a whole (KEP-5419). */
+  readonly resources?: ResourceRequirements;
+  readonly allocatedResources?: Readonly<Record<string, Quantity>>;
   readonly initContainerStatuses?: readonly ContainerStatus[];
   readonly containerStatuses?: readonly ContainerStatus[];
   readonly ephemeralContainerStatuses?: readonly ContainerStatus[];

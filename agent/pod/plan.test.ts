@@ -50,6 +50,7 @@ function makeContainer(container: Container, changes: Partial<ObservedContainer>
     logPath: '',
     terminationGracePeriodSeconds: 30,
     terminationMessagePolicy: 'File',
+    user: undefined,
     terminationMessageHostPath: undefined,
     ...changes,
   };

@@ -4,6 +4,7 @@ import type {
   Container,
   ContainerState,
   ContainerStatus,
+  ContainerUser,
   PodSandbox,
   PodSandboxStatus,
 } from '../../cri-proto/runtime.v1.ts';
@@ -13,6 +14,7 @@ import type {
   ObservedContainerState,
   ObservedPod,
   ObservedSandbox,
+  ObservedUser,
 } from './observed-pod.ts';
 
 const HASH = 'io.kubernetes.container.hash';
@@ -82,8 +84,15 @@ function buildContainer(item: Container, status: ContainerStatus | undefined): O
     logPath: status?.logPath ?? '',
     terminationGracePeriodSeconds: numberOrNone(annotations[TERMINATION_GRACE]),
     terminationMessagePolicy: annotations[MESSAGE_POLICY] ?? '',
+    user: buildUser(status?.user),
     terminationMessageHostPath: messageHostPath(annotations[MESSAGE_PATH], status),
   };
+}
+
+function buildUser(user: ContainerUser | null | undefined): ObservedUser | undefined {
+  if (!user?.linux) return undefined;
+  const { uid, gid, supplementalGroups } = user.linux;
+  return { uid: Number(uid), gid: Number(gid), supplementalGroups: supplementalGroups.map(Number) };
 }
 
 // The runtime's own record of the mounts tells where the message lies on the host, also after a restart of ours.

@@ -28,8 +28,16 @@ export interface ObservedContainer {
   /** Grace the instance was created with, for pods whose object is gone (annotation io.kubernetes.pod.terminationGracePeriod). */
   readonly terminationGracePeriodSeconds: number | undefined;
   readonly terminationMessagePolicy: string;
+  /** What its first process runs as; undefined where the runtime does not tell (containerd before 2.0). */
+  readonly user: ObservedUser | undefined;
   /** The file on the host behind the container's terminationMessagePath. */
   readonly terminationMessageHostPath: string | undefined;
+}
+
+export interface ObservedUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly supplementalGroups: readonly number[];
 }
 
 export interface ObservedSandbox {

@@ -36,6 +36,7 @@ function makeContainer(changes: Partial<ObservedContainer> = {}): ObservedContai
     logPath: '',
     terminationGracePeriodSeconds: 30,
     terminationMessagePolicy: 'File',
+    user: undefined,
     terminationMessageHostPath: undefined,
     ...changes,
   };

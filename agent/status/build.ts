@@ -5,6 +5,7 @@ import { buildQosClass } from '../resources/pod-resources.ts';
 import { buildConditions } from './conditions.ts';
 import { buildContainerStatus, terminateStatus } from './container-status.ts';
 import { buildPhase, type PodPhase } from './phase.ts';
+import { buildPodResourcesStatus } from './pod-resources.ts';
 import type { StatusInput } from './status-input.ts';
 import { formatTime } from './timestamp.ts';
 
@@ -34,6 +35,7 @@ export function buildPodStatus(input: StatusInput): PodStatus {
     ...podAddresses(input),
     startTime: old.startTime ?? now,
     qosClass: old.qosClass ?? buildQosClass(pod.spec),
+    ...buildPodResourcesStatus(pod.spec, phase),
     ...(initContainerStatuses.length > 0 ? { initContainerStatuses } : {}),
     containerStatuses,
     ...(ephemeralContainerStatuses.length > 0 ? { ephemeralContainerStatuses } : {}),

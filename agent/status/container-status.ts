@@ -35,7 +35,9 @@ export function buildContainerStatus(
     image: newest?.image || (old?.image ?? container.image),
     imageID: newest?.imageRef || (old?.imageID ?? ''),
     ...containerIdOf(input, newest, old),
-    ...resourcesOf(container),
+    ...(newest ? resourcesOf(container) : keptResources(old)),
+    ...volumeMountsOf(container),
+    ...userOf(newest, old),
   };
 }
 
@@ -84,6 +86,34 @@ function resourcesOf(container: Container): Pick<ContainerStatus, 'allocatedReso
     ...(requests ? { allocatedResources: requests } : {}),
     resources: { ...(limits ? { limits } : {}), ...(requests ? { requests } : {}) },
   };
+}
+
+// Without an instance only what an ended one has left behind.
+function keptResources(
+  old: ContainerStatus | undefined,
+): Pick<ContainerStatus, 'allocatedResources' | 'resources'> {
+  if (!old?.state.terminated) return {};
+  const { allocatedResources, resources } = old;
+  return { ...(allocatedResources ? { allocatedResources } : {}), ...(resources ? { resources } : {}) };
+}
+
+function volumeMountsOf({ volumeMounts = [] }: Container): Pick<ContainerStatus, 'volumeMounts'> {
+  const mounts = volumeMounts.map(({ name, mountPath, readOnly }) => ({
+    name,
+    mountPath,
+    ...(readOnly ? { readOnly, recursiveReadOnly: 'Disabled' } : {}),
+  }));
+  return mounts.length > 0 ? { volumeMounts: mounts } : {};
+}
+
+function userOf(
+  newest: ObservedContainer | undefined,
+  old: ContainerStatus | undefined,
+): Pick<ContainerStatus, 'user'> {
+  if (!newest) return old?.state.terminated && old.user ? { user: old.user } : {};
+  if (!newest.user) return {};
+  const { uid, gid, supplementalGroups } = newest.user;
+  return { user: { linux: { uid, gid, ...(supplementalGroups.length > 0 ? { supplementalGroups } : {}) } } };
 }
 
 function statesOf(

@@ -23,6 +23,9 @@ function patchField(field: keyof PodStatus, old: PodStatus, next: PodStatus): Js
     case 'podIPs':
     case 'hostIPs':
       return { [field]: patchAddresses(old[field] ?? [], next[field] ?? []) };
+    case 'resources':
+    case 'allocatedResources':
+      return { [field]: patchObject(old[field], next[field]) };
     default:
       return OWNED_FIELDS.has(field) ? { [field]: next[field] ?? null } : {};
   }
@@ -54,6 +57,17 @@ function patchConditions(old: readonly PodCondition[], next: readonly PodConditi
 function withRemovals(old: PodCondition | undefined, next: PodCondition): Json {
   const removed = Object.keys(old ?? {}).filter(key => !(key in next));
   return { ...next, ...Object.fromEntries(removed.map(key => [key, null])) };
+}
+
+// Maps are merged key by key, at every depth.
+function patchObject(old: unknown, next: unknown): unknown {
+  if (!isObject(old) || !isObject(next)) return next ?? null;
+  const keys = new Set([...Object.keys(old), ...Object.keys(next)]);
+  return Object.fromEntries([...keys].map(key => [key, patchObject(old[key], next[key])]));
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null;
 }
 
 function patchAddresses(old: readonly { ip: string }[], next: readonly { ip: string }[]): Json[] {
