@@ -131,6 +131,7 @@ function observe(id: string, { ageMs = 0, state = 'running' }: Seen = {}): Obser
     logPath: '',
     terminationGracePeriodSeconds: undefined,
     terminationMessagePolicy: '',
+    user: undefined,
     terminationMessageHostPath: undefined,
   };
   return { podUID: UID, name: 'p', namespace: 'n', isStatic: false, sandboxes: [], containers: [container] };
