@@ -2,7 +2,15 @@ import { Command, CommanderError } from 'commander';
 import { errorMessage } from '../lib/errors.ts';
 import { configFieldsCommand } from './config-fields.ts';
 import { configShowCommand } from './config-show.ts';
-import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from './exit-codes.ts';
+import {
+  EXIT_CONFIG,
+  EXIT_DENIED,
+  EXIT_FAILURE,
+  EXIT_OK,
+  EXIT_UNAVAILABLE,
+  EXIT_USAGE,
+} from './exit-codes.ts';
+import { joinCommand } from './join.ts';
 import { complain, type Output } from './output.ts';
 import { type RunAgent, runCommand } from './run.ts';
 import { versionCommand } from './version.ts';
@@ -25,11 +33,12 @@ export async function runCli(args: readonly string[], { runAgent, output }: CliD
   const program = new Command('nodelet')
     .description('kubelet and kube-proxy in one daemon')
     .addCommand(runCommand(runAgent, output, exit))
+    .addCommand(joinCommand(output, exit))
     .addCommand(config)
     .addCommand(versionCommand(output))
     .addHelpText(
       'after',
-      `\nExit codes: ${EXIT_OK} done, ${EXIT_FAILURE} failure, ${EXIT_USAGE} wrong command line, ${EXIT_CONFIG} wrong configuration.`,
+      `\nExit codes: ${EXIT_OK} done, ${EXIT_FAILURE} failure, ${EXIT_USAGE} wrong command line,\n${EXIT_UNAVAILABLE} not reachable now, ${EXIT_DENIED} refused, ${EXIT_CONFIG} wrong configuration.`,
     );
   for (const command of withSubcommands(program)) {
     command.exitOverride();

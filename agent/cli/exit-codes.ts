@@ -1,3 +1,5 @@
+import { DeniedError, InvalidError, UnavailableError } from '../lib/errors.ts';
+
 /** Done, or stopped by a signal in good order. */
 export const EXIT_OK = 0;
 /** The work itself failed. */
@@ -6,3 +8,13 @@ export const EXIT_FAILURE = 1;
 export const EXIT_USAGE = 2;
 /** The configuration is wrong (sysexits.h EX_CONFIG): starting again without a change cannot help. */
 export const EXIT_CONFIG = 78;
+/** What is needed cannot be reached now (sysexits.h EX_UNAVAILABLE): the same command may work later. */
+export const EXIT_UNAVAILABLE = 69;
+/** Credentials are wrong, expired, or may not do it (sysexits.h EX_NOPERM). */
+export const EXIT_DENIED = 77;
+
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof UnavailableError) return EXIT_UNAVAILABLE;
+  if (error instanceof DeniedError) return EXIT_DENIED;
+  return error instanceof InvalidError ? EXIT_CONFIG : EXIT_FAILURE;
+}

@@ -1,0 +1,140 @@
+// `nodelet join` as a person types it: a good token once and twice, each wrong one, each other kind of credentials.
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { parse } from 'yaml';
+import { runCli } from '../../agent/cli/cli.ts';
+import { pinsOf } from '../../agent/join/join-token.ts';
+import { useCluster } from '../support/cluster.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { createBootstrapToken, NewNode } from './new-node.ts';
+
+t.setTimeout(120_000);
+const cluster = await useCluster(t);
+const { server } = cluster.sandbox;
+const { signal } = new AbortController();
+
+async function runJoin(node: NewNode, ...args: readonly string[]) {
+  let out = '';
+  let err = '';
+  const places = ['--dir', node.directory, '--cert-dir', node.pkiDirectory, '--no-start'];
+  const code = await runCli(['join', ...args, '--node-name', node.name, ...places], {
+    runAgent: async () => 1,
+    output: {
+      out: text => {
+        out += text;
+      },
+      err: text => {
+        err += text;
+      },
+    },
+  });
+  return { code, out, err };
+}
+
+function newNode(t: Test): NewNode & { readonly pin: string } {
+  const node = new NewNode(t, cluster);
+  return Object.assign(node, { pin: `sha256:${pinsOf(node.authority.certificate)[0]}` });
+}
+
+async function createSignedToken(): Promise<string> {
+  const token = await createBootstrapToken(cluster);
+  await waitFor('the signature', async () => {
+    const { data } = await cluster.api.get<{ data: Record<string, string> }>(
+      '/api/v1/namespaces/kube-public/configmaps/cluster-info',
+      { signal },
+    );
+    return data[`jws-kubeconfig-${token.slice(0, 6)}`];
+  });
+  return token;
+}
+
+t.test('a token and the hash of the CA make a node of the machine', async t => {
+  const node = newNode(t);
+  const token = await createSignedToken();
+  const first = await runJoin(node, server, '--token', token, '--discovery-token-ca-cert-hash', node.pin);
+  t.equal(first.err, '');
+  t.equal(first.code, 0);
+  t.match(first.out, `joined ${server} as ${node.name}; configuration: ${node.directory}/config.yaml`);
+  const config: unknown = parse(readFileSync(join(node.directory, 'config.yaml'), 'utf8'));
+  t.match(config, { rotateCertificates: true, nodelet: { hostnameOverride: node.name } });
+  t.notOk(existsSync(join(node.directory, 'bootstrap-kubeconfig')), 'the token is not kept');
+  await cluster.sandbox.kubectl(['--kubeconfig', node.kubeconfigPath, 'get', 'nodes'], { signal });
+
+  const again = await runJoin(node, server, '--token', token, '--discovery-token-ca-cert-hash', node.pin);
+  t.equal(again.code, 0);
+  t.match(again.out, 'already');
+  t.equal(node.pkiFiles.length, 2, 'no second certificate');
+});
+
+t.test('each wrong argument is told in one sentence, with its exit code', async t => {
+  const node = newNode(t);
+  const token = await createSignedToken();
+  const otherSecret = `${token.slice(0, 7)}${randomBytes(8).toString('hex')}`;
+  const hash = ['--discovery-token-ca-cert-hash', node.pin];
+  const rows: readonly (readonly [string, readonly string[], number, RegExp])[] = [
+    ['nothing', [], 2, /give one of --token, --bootstrap-kubeconfig and --kubeconfig/],
+    ['no server', ['--token', token, ...hash], 2, /say the address of the API server/],
+    ['no hash', [server, '--token', token], 2, /give --discovery-token-ca-cert-hash/],
+    ['half a token', [server, '--token', 'abcdef', ...hash], 2, /the token is not right/],
+    [
+      'an unknown token',
+      [server, '--token', 'aaaaaa.0123456789abcdef', ...hash],
+      77,
+      /does not know the token aaaaaa/,
+    ],
+    ['a wrong secret', [server, '--token', otherSecret, ...hash], 77, /the second part of the token/],
+    [
+      'another hash',
+      [server, '--token', token, '--discovery-token-ca-cert-hash', `sha256:${'0'.repeat(64)}`],
+      77,
+      /not the hash that was given/,
+    ],
+    ['nobody there', ['127.0.0.1:9', '--token', token, ...hash], 69, /nothing listens there|refused/],
+    ['no such file', ['--kubeconfig', '/no/such'], 78, /kubeconfig \/no\/such does not exist/],
+    [
+      "somebody else's kubeconfig",
+      ['--kubeconfig', cluster.sandbox.adminKubeconfigPath],
+      78,
+      /is of kubernetes-admin/,
+    ],
+  ];
+  for (const [title, args, code, err] of rows) {
+    const ran = await runJoin(node, ...args);
+    t.equal(ran.code, code, title);
+    t.match(ran.err, err, title);
+    t.equal(ran.err.trim().split('\n').length, 1, title);
+  }
+  t.notOk(existsSync(node.kubeconfigPath), 'and nothing was made');
+});
+
+t.test('an expired token, and the name of a node that is there', async t => {
+  const node = newNode(t);
+  const soon = new Date(Date.now() + 2_000);
+  node.writeBootstrapKubeconfig(await createBootstrapToken(cluster, soon));
+  const path = join(node.directory, 'bootstrap-kubeconfig');
+  await waitFor('the token to expire', () => Date.now() > soon.getTime() + 1_000);
+  const expired = await runJoin(node, '--bootstrap-kubeconfig', path);
+  t.equal(expired.code, 77);
+  t.match(expired.err, /the token is not accepted: expired/);
+
+  node.writeBootstrapKubeconfig(await createBootstrapToken(cluster));
+  await cluster.untilNodeReady();
+  const taken = await runJoin(Object.assign(node, { name: 'node-1' }), '--bootstrap-kubeconfig', path);
+  t.equal(taken.code, 78);
+  t.match(taken.err, /Node with name "node-1" and status "Ready" already exists/);
+});
+
+t.test('a kubeconfig that works is taken over', async t => {
+  const node = newNode(t);
+  node.writeKubeconfig(-1, 100);
+  const ready = join(node.directory, 'ready.conf');
+  writeFileSync(ready, readFileSync(node.kubeconfigPath));
+  const other = newNode(t);
+  const ran = await runJoin(other, '--kubeconfig', ready);
+  t.equal(ran.code, 78, 'not under another name');
+  const own = await runJoin(Object.assign(other, { name: node.name }), '--kubeconfig', ready);
+  t.equal(own.err, '');
+  t.match(readFileSync(other.kubeconfigPath, 'utf8'), 'kubelet-client-current.pem');
+});
