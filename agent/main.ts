@@ -117,7 +117,14 @@ async function runNode(
   });
   const pods = buildPods(config, edges, node, admission, snapshots, logger, signal);
   startNode(tasks, edges, node, notifier, pods);
-  const proxy = new ServiceProxy({ api: edges.client, config: config.proxy, node: node.view, logger });
+  const proxy = new ServiceProxy({
+    api: edges.client,
+    events: edges.recorder,
+    nodeName: config.node.name,
+    config: config.proxy,
+    node: node.view,
+    logger,
+  });
   tasks.run(signal => proxy.run({ signal }));
   startPods(tasks, config, edges, node, notifier, pods, logger);
   await tasks.join();

@@ -66,16 +66,14 @@ export interface FamilyProxyDeps {
   readonly desired: DesiredServices;
   /** What the rules depend on besides Services, read anew in each pass; undefined: not known yet. */
   readonly context: () => Omit<RuleContext, 'hasEndpointComments'> | undefined;
-  /** After rules were written: the changed service ports. */
+  /** After rules were written for these Services. */
   readonly onWritten: (change: WrittenChange) => Promise<void>;
   readonly logger: Logger;
 }
 
 export interface WrittenChange {
   readonly family: Family;
-  /** A Service before and after, for those that changed. */
-  readonly services: ReadonlyMap<ServiceKey, readonly PortState[]>;
-  readonly signal: AbortSignal;
+  readonly services: ReadonlySet<ServiceKey>;
 }
 
 export class FamilyProxy {
@@ -104,6 +102,11 @@ export class FamilyProxy {
   /** The rules as they were written last, for those who explain them. */
   get rules(): FamilyRules | undefined {
     return this.#rules;
+  }
+
+  /** False while rules cannot be written. */
+  get isHealthy(): boolean {
+    return this.#backoff.failures === 0;
   }
 
   wake(): void {
@@ -186,14 +189,13 @@ export class FamilyProxy {
     const rules = this.#rules;
     const changed = this.#changes.take();
     if (!rules || changed.size === 0) return false;
-    const before = new Map([...changed].map(key => [key, rules.states(key)] as const));
     const change = new Map<ChainId, readonly string[] | undefined>();
     for await (const chains of this.#replaceAll(rules, changed))
       for (const [id, content] of chains) change.set(id, content);
     for (const [id, content] of rules.finish()) change.set(id, content);
     if (change.size > 0) await this.#restore(buildRestoreInput(change), signal);
     this.#logger.debug({ services: changed.size, chains: change.size }, 'Service rules changed');
-    await this.#deps.onWritten({ family: this.#deps.family, services: before, signal });
+    await this.#deps.onWritten({ family: this.#deps.family, services: changed });
     return change.size > 0;
   }
 
@@ -201,26 +203,22 @@ export class FamilyProxy {
     const { family, desired } = this.#deps;
     const startedMs = performance.now();
     const observed = await readTables(family, { signal });
-    const before = this.#rules;
+    const goneSince = this.#changes.take();
     const rules = new FamilyRules(context);
     this.#rules = undefined;
     this.#endpointCount = 0;
-    this.#changes.take();
     const keys = desired.keys();
-    const input: Buffer[] = [];
     const change = new Map<ChainId, readonly string[] | undefined>();
     for await (const chains of this.#replaceAll(rules, keys))
       for (const [id, content] of chains) change.set(id, content);
     for (const [id, content] of rules.finish()) change.set(id, content);
     for (const [id] of rules.staleChains(observed)) change.set(id, undefined);
     await yieldToEventLoop();
-    input.push(Buffer.from(buildRestoreInput(change, missingJumps(observed))));
+    const input = Buffer.from(buildRestoreInput(change, missingJumps(observed)));
     change.clear();
-    await this.#restore(Buffer.concat(input), signal);
+    await this.#restore(input, signal);
     this.#rules = rules;
-    const gone = [...(before?.serviceKeys ?? [])];
-    const services = new Map([...keys, ...gone].map(key => [key, before?.states(key) ?? []] as const));
-    await this.#deps.onWritten({ family, services, signal });
+    await this.#deps.onWritten({ family, services: new Set([...keys, ...goneSince]) });
     const durationMs = Math.round(performance.now() - startedMs);
     this.#logger.info(
       { services: keys.length, chains: rules.chainCount, durationMs },

@@ -1,5 +1,6 @@
 // The service proxy: desired Services, one set of rules per address family, and what has to follow when rules changed.
 import type { ApiClient } from '../api/client.ts';
+import type { EventRecorder } from '../api/events.ts';
 import type { ProxyConfig } from '../config/config.ts';
 import { listAddresses } from '../host/links.ts';
 import { ensureSysctl, readSysctl } from '../host/sysctl.ts';
@@ -10,10 +11,14 @@ import type { NodeView } from '../node/node-watch.ts';
 import { buildRuleContext, type HostNetwork } from './build-rule-context.ts';
 import { DesiredServices } from './desired-services.ts';
 import { FamilyProxy, type WrittenChange } from './family-proxy.ts';
+import { HealthServers } from './health-servers.ts';
 import type { Family } from './service-port.ts';
+import { removeStaleFlows } from './stale-flows.ts';
 
 export interface ServiceProxyDeps {
   readonly api: ApiClient;
+  readonly events: EventRecorder;
+  readonly nodeName: string;
   readonly config: ProxyConfig;
   readonly node: NodeView;
   readonly logger: Logger;
@@ -29,6 +34,7 @@ export class ServiceProxy {
   readonly #logger: Logger;
   readonly desired: DesiredServices;
   readonly families: readonly FamilyProxy[];
+  readonly #healthServers: HealthServers;
   #host: HostNetwork | undefined;
   #hasRouteLocalnet = false;
 
@@ -37,6 +43,18 @@ export class ServiceProxy {
     this.#logger = deps.logger.child({ component: 'proxy' });
     this.desired = new DesiredServices({ api: deps.api, logger: this.#logger });
     this.families = ([4, 6] as const).map(family => this.#family(family));
+    this.#healthServers = new HealthServers({
+      nodeName: deps.nodeName,
+      isHealthy: () => this.families.every(({ isHealthy }) => isHealthy),
+      onFailure: ({ namespace, service: name }, message) =>
+        deps.events.event(
+          { apiVersion: 'v1', kind: 'Service', namespace, name },
+          'Warning',
+          'FailedToStartServiceHealthcheck',
+          message,
+        ),
+      logger: this.#logger,
+    });
   }
 
   async run({ signal }: { readonly signal: AbortSignal }): Promise<void> {
@@ -61,7 +79,10 @@ export class ServiceProxy {
         }
       });
     }
-    await tasks.join().finally(stopListening);
+    await tasks.join().finally(() => {
+      stopListening();
+      this.#healthServers.close();
+    });
   }
 
   #family(family: Family): FamilyProxy {
@@ -77,7 +98,17 @@ export class ServiceProxy {
     });
   }
 
-  async #written({ family }: WrittenChange): Promise<void> {
+  async #written({ family, services }: WrittenChange): Promise<void> {
+    const states = [...services.keys()].flatMap(key => this.desired.portStates(key, family));
+    await removeStaleFlows(family, states, this.#logger);
+    for (const key of services.keys()) {
+      const [ipv4 = [], ipv6 = []] = ([4, 6] as const).map(each => this.desired.portStates(key, each));
+      this.#healthServers.update(key, ipv4.length > 0 ? ipv4 : ipv6);
+    }
+    await this.#openLocalhost(family);
+  }
+
+  async #openLocalhost(family: Family): Promise<void> {
     // After the rule that keeps strangers from 127.0.0.0/8, never before it.
     if (family === 4 && this.#deps.config.localhostNodePorts && !this.#hasRouteLocalnet) {
       this.#hasRouteLocalnet = true;
