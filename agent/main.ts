@@ -30,6 +30,7 @@ import { isAppArmorEnabled, PodAdmission } from './pod/admission.ts';
 import { runApiSource } from './pod/api-source.ts';
 import { PodContextSource } from './pod/pod-context-source.ts';
 import { PodEvents } from './pod/pod-events.ts';
+import { PodsView } from './pod/pods-view.ts';
 import { StatusReporter } from './pod/status-reporter.ts';
 import { PodWorkers } from './pod/workers.ts';
 import { ProbeManager } from './probe/probe-manager.ts';
@@ -37,6 +38,7 @@ import { ServiceProxy } from './proxy/service-proxy.ts';
 import { RuntimeCgroupDriver } from './runtime/cgroup-driver.ts';
 import { runRuntimeEvents } from './runtime/event-loop.ts';
 import { RuntimeSnapshots } from './runtime/snapshots.ts';
+import { openNodeServer } from './server/open-server.ts';
 import { StatusWriter } from './status/writer.ts';
 import { VolumeManager } from './volume/volume-manager.ts';
 
@@ -126,6 +128,7 @@ async function runNode(
     logger,
   });
   tasks.run(signal => proxy.run({ signal }));
+  await startServer(tasks, config, edges, pods, logger);
   startPods(tasks, config, edges, node, notifier, pods, logger);
   await tasks.join();
 }
@@ -251,6 +254,21 @@ function startNode(
   tasks.run(signal => cgroupDriver.run({ signal }));
   tasks.run(signal => notifier.runWatchdog({ signal }));
   tasks.run(signal => runStatusLine(notifier, statusLine, { signal }));
+}
+
+async function startServer(
+  tasks: TaskGroup,
+  config: Config,
+  { client: api, connection }: Edges,
+  { snapshots, writer, workers }: Pods,
+  logger: Logger,
+): Promise<void> {
+  if (!config.server.enabled) return;
+  const pods = new PodsView({ workers, statuses: writer });
+  const { runtime } = connection;
+  const deps = { config, api, runtime, snapshots, pods, routes: [], clock: systemClock, logger };
+  const server = await openNodeServer(deps, tasks);
+  tasks.run(signal => server.run({ signal }));
 }
 
 /** Observed before desired, so that what runs already is adopted and nothing is made twice. */

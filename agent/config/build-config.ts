@@ -225,10 +225,12 @@ function buildServer(values: Values): ServerConfig {
     authorizationMode: values['authorization.mode'],
     webhookAuthorizedTTLMs: values['authorization.webhook.cacheAuthorizedTTL'],
     webhookUnauthorizedTTLMs: values['authorization.webhook.cacheUnauthorizedTTL'],
+    streamingIdleTimeoutMs: values.streamingConnectionIdleTimeout,
     debuggingHandlers: values.enableDebuggingHandlers,
     systemLogHandler: values.enableSystemLogHandler,
     systemLogQuery: values.enableSystemLogQuery,
     profilingHandler: values.enableProfilingHandler,
+    debugFlagsHandler: values.enableDebugFlagsHandler,
   };
 }
 

@@ -224,10 +224,13 @@ export interface ServerConfig {
   readonly authorizationMode: 'AlwaysAllow' | 'Webhook';
   readonly webhookAuthorizedTTLMs: number;
   readonly webhookUnauthorizedTTLMs: number;
+  /** No byte in either direction for this long ends an exec, attach or port-forward. */
+  readonly streamingIdleTimeoutMs: number;
   readonly debuggingHandlers: boolean;
   readonly systemLogHandler: boolean;
   readonly systemLogQuery: boolean;
   readonly profilingHandler: boolean;
+  readonly debugFlagsHandler: boolean;
 }
 
 export interface LogConfig {

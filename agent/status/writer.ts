@@ -85,6 +85,11 @@ export class StatusWriter {
     return { ...known.status, ...own, conditions: [...foreign, ...owned] };
   }
 
+  /** As `latest`, for those who only look: of a pod that nobody reports about, the object's own. */
+  peek(pod: Pod): PodStatus {
+    return this.#entries.has(pod.metadata.uid ?? '') ? this.latest(pod) : (pod.status ?? {});
+  }
+
   /** The object is gone: whatever was to be said about it no longer matters. */
   forget(podUID: string): void {
     this.#entries.delete(podUID);

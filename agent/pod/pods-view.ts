@@ -1,0 +1,32 @@
+// Pods as others may see them: the object as asked for, with the newest status, also one that is not written yet.
+
+import type { Pod } from '../api/objects.ts';
+import type { StatusWriter } from '../status/writer.ts';
+import type { PodWorkers } from './workers.ts';
+
+export class PodsView {
+  readonly #workers: PodWorkers;
+  readonly #statuses: StatusWriter;
+
+  constructor({ workers, statuses }: { readonly workers: PodWorkers; readonly statuses: StatusWriter }) {
+    this.#workers = workers;
+    this.#statuses = statuses;
+  }
+
+  all(): readonly Pod[] {
+    return this.#workers.desiredPods().map(pod => this.#withStatus(pod));
+  }
+
+  /** Two of one name are there for a moment when a pod is replaced; the newer one is meant. */
+  find(namespace: string, name: string): Pod | undefined {
+    const found = this.#workers
+      .desiredPods()
+      .filter(({ metadata }) => metadata.name === name && (metadata.namespace ?? 'default') === namespace)
+      .at(-1);
+    return found && this.#withStatus(found);
+  }
+
+  #withStatus(pod: Pod): Pod {
+    return { ...pod, status: this.#statuses.peek(pod) };
+  }
+}

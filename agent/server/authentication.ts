@@ -1,0 +1,110 @@
+// Who asks: a client certificate, a bearer token that the API server vouches for, or nobody.
+
+import { createHmac, randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { TLSSocket } from 'node:tls';
+import type { ApiClient } from '../api/client.ts';
+import { CachedLookup } from '../lib/cached-lookup.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { bearerToken } from './bearer-token.ts';
+import { readClientCertificate } from './client-certificate.ts';
+import { ANONYMOUS, AUTHENTICATED_GROUP, type User } from './user.ts';
+
+export interface AuthenticationConfig {
+  readonly clientCAFile: string | undefined;
+  readonly webhookAuthentication: boolean;
+  readonly webhookAuthenticationCacheTTLMs: number;
+  readonly anonymousAuth: boolean;
+}
+
+interface TokenReview {
+  readonly status?: {
+    readonly authenticated?: boolean;
+    readonly error?: string;
+    readonly user?: {
+      readonly username?: string;
+      readonly uid?: string;
+      readonly groups?: readonly string[];
+      readonly extra?: Readonly<Record<string, readonly string[]>>;
+    };
+  };
+}
+
+const TOKEN_REVIEWS_PATH = '/apis/authentication.k8s.io/v1/tokenreviews';
+const REVIEW_TIMEOUT_MS = 30_000;
+const CACHED_TOKENS = 4096;
+
+export class Authenticator {
+  readonly #api: ApiClient;
+  readonly #config: AuthenticationConfig;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #signal: AbortSignal;
+  // Tokens are not kept, only what nobody can turn back into one.
+  readonly #cacheKey = randomBytes(32);
+  readonly #tokens: CachedLookup<User | undefined>;
+
+  constructor(
+    deps: { readonly api: ApiClient; readonly clock: Clock; readonly logger: Logger },
+    config: AuthenticationConfig,
+    { signal }: { readonly signal: AbortSignal },
+  ) {
+    this.#api = deps.api;
+    this.#config = config;
+    this.#clock = deps.clock;
+    this.#logger = deps.logger;
+    this.#signal = signal;
+    const ttlMs = config.webhookAuthenticationCacheTTLMs;
+    this.#tokens = new CachedLookup({ clock: deps.clock, maxEntries: CACHED_TOKENS, ttlMs: () => ttlMs });
+  }
+
+  /** Undefined: nobody we know. A credential that is wrong is never anonymous. */
+  async authenticate(request: IncomingMessage): Promise<User | undefined> {
+    const certificate = this.#certificate(request);
+    if (certificate.kind === 'user') return withAuthenticatedGroup(certificate.user);
+    const token = this.#config.webhookAuthentication ? bearerToken(request.headers) : undefined;
+    const user = token === undefined ? undefined : await this.#review(token);
+    if (user) return withAuthenticatedGroup(user);
+    const hasFailed = certificate.kind === 'rejected' || token !== undefined;
+    return hasFailed || !this.#config.anonymousAuth ? undefined : ANONYMOUS;
+  }
+
+  #certificate({ socket }: IncomingMessage): ReturnType<typeof readClientCertificate> {
+    // Without an authority of ours Node would check against its list of public ones, which know nobody of a cluster.
+    if (this.#config.clientCAFile === undefined || !(socket instanceof TLSSocket)) return { kind: 'none' };
+    return readClientCertificate(socket, this.#clock.nowMs());
+  }
+
+  async #review(token: string): Promise<User | undefined> {
+    const key = createHmac('sha256', this.#cacheKey).update(token).digest('base64');
+    try {
+      return await this.#tokens.get(key, () => this.#askServer(token));
+    } catch (error) {
+      this.#logger.warn(
+        { err: error },
+        'token not checked, refusing the request: the API server did not say',
+      );
+      return undefined;
+    }
+  }
+
+  async #askServer(token: string): Promise<User | undefined> {
+    const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token } };
+    const options = { signal: this.#signal, timeoutMs: REVIEW_TIMEOUT_MS };
+    const { status } = await this.#api.create<TokenReview>(TOKEN_REVIEWS_PATH, review, options);
+    if (status?.authenticated !== true) return undefined;
+    const { username = '', uid, groups = [], extra } = status.user ?? {};
+    return {
+      username,
+      groups,
+      ...(uid !== undefined && uid !== '' && { uid }),
+      ...(extra && { extra }),
+    };
+  }
+}
+
+function withAuthenticatedGroup(user: User): User {
+  const isIn = user.groups.includes(AUTHENTICATED_GROUP) || user.username === ANONYMOUS.username;
+  return isIn ? user : { ...user, groups: [...user.groups, AUTHENTICATED_GROUP] };
+}

@@ -1,0 +1,142 @@
+// From a request to its handler: who asks, may they, what answers.
+
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { errorMessage } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Authenticator } from './authentication.ts';
+import type { Authorizer } from './authorization.ts';
+import { buildAttributes } from './build-attributes.ts';
+import { sendText, type Upgrade } from './exchange.ts';
+import { countRequest } from './request-metrics.ts';
+import type { Route, Router } from './router.ts';
+
+export interface Guards {
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+}
+
+export interface DispatcherDeps {
+  readonly router: Router;
+  /** Undefined on the read-only port: there only open routes are answered, to everybody. */
+  readonly guards: Guards | undefined;
+  readonly logger: Logger;
+}
+
+export class Dispatcher {
+  readonly #deps: DispatcherDeps;
+  readonly #signal: AbortSignal;
+
+  constructor(deps: DispatcherDeps, { signal }: { readonly signal: AbortSignal }) {
+    this.#deps = deps;
+    this.#signal = signal;
+  }
+
+  /** Node hands out the bare connection of a request that wants to leave HTTP; errors are answered in HTTP all the same. */
+  async dispatchUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    socket.on('error', () => socket.destroy()); // nobody else listens until a handler takes the connection over
+    // The duplex of a server is always the connection's own socket.
+    response.assignSocket(socket as IncomingMessage['socket']);
+    response.once('finish', () => request.socket.destroySoon());
+    await this.dispatch(request, response, { socket, head });
+  }
+
+  async dispatch(request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade): Promise<void> {
+    const gone = new AbortController();
+    request.socket.once('close', () => gone.abort());
+    response.once('close', () => gone.abort());
+    const path = readPath(request.url ?? '');
+    const { router } = this.#deps;
+    const done = countRequest(
+      { method: request.method ?? '', path: path?.text ?? '' },
+      { serverType: this.#deps.guards ? 'readwrite' : 'readonly', roots: router.roots },
+    );
+    gone.signal.addEventListener('abort', done, { once: true });
+    if (!path) {
+      sendText(response, 400, 'Bad Request');
+      return;
+    }
+    try {
+      if (await this.#isRefused(request, response, path.text)) return;
+      await this.#answer(request, response, path, {
+        upgrade,
+        signal: AbortSignal.any([gone.signal, this.#signal]),
+      });
+    } catch (error) {
+      if (gone.signal.aborted || this.#signal.aborted) return;
+      this.#deps.logger.error({ path: path.text, err: error }, 'request failed');
+      if (response.headersSent) response.destroy();
+      else sendText(response, 500, `Internal Error: ${errorMessage(error)}`);
+    }
+  }
+
+  async #isRefused(request: IncomingMessage, response: ServerResponse, path: string): Promise<boolean> {
+    const { guards } = this.#deps;
+    if (!guards) return false;
+    const user = await guards.authenticator.authenticate(request);
+    if (!user) {
+      sendText(response, 401, 'Unauthorized');
+      return true;
+    }
+    const outcome = await guards.authorizer.authorize(user, buildAttributes(request.method ?? '', path));
+    if (outcome.kind === 'allowed') return false;
+    sendText(response, outcome.kind === 'denied' ? 403 : 500, outcome.message);
+    return true;
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { text: path, query }: RequestPath,
+    { upgrade, signal }: { readonly upgrade: Upgrade | undefined; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const match = this.#deps.router.match(request.method ?? '', path);
+    switch (match.kind) {
+      case 'found':
+        await this.#handle(match.route, {
+          request,
+          response,
+          path,
+          query,
+          params: match.params,
+          upgrade,
+          signal,
+        });
+        return;
+      case 'wrongMethod':
+        response.setHeader('allow', match.allowed.join(', '));
+        sendText(response, 405, '405: Method Not Allowed');
+        return;
+      case 'notFound':
+        sendText(response, 404, '404 page not found\n');
+    }
+  }
+
+  async #handle(route: Route, exchange: Parameters<Route['handle']>[0]): Promise<void> {
+    if (!this.#deps.guards && route.isOpen !== true) {
+      sendText(exchange.response, 405, 'Debug endpoints are disabled.\n');
+      return;
+    }
+    await route.handle(exchange);
+  }
+}
+
+interface RequestPath {
+  /** Decoded part by part: what is authorised is what is looked up. */
+  readonly text: string;
+  readonly query: URLSearchParams;
+}
+
+function readPath(url: string): RequestPath | undefined {
+  if (!url.startsWith('/')) return undefined; // a proxy's form, or OPTIONS *
+  const [path = '', ...query] = url.split('?');
+  try {
+    const text = path.split('/').map(decodeURIComponent);
+    if (text.some(part => part.includes('/') || part.includes('\0'))) return undefined;
+    return { text: text.join('/'), query: new URLSearchParams(query.join('?')) };
+  } catch {
+    return undefined; // a stray percent sign
+  }
+}

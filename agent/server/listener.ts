@@ -1,0 +1,59 @@
+// A listening socket that comes up when it can: a port that is taken is said once and tried again.
+
+import type { Server } from 'node:http';
+import { waitAborted } from '../lib/abort.ts';
+import { errorMessage } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { sleep } from '../lib/sleep.ts';
+
+const RETRY_MS = 5000; // as the kubelet's for its healthz port
+const CLOSE_PATIENCE_MS = 2000;
+
+export interface ListenAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Listens until the signal aborts; then gives what is being answered a moment. */
+export async function runListener(
+  server: Server,
+  { address, port }: ListenAddress,
+  { what, logger, signal }: { readonly what: string; readonly logger: Logger; readonly signal: AbortSignal },
+): Promise<void> {
+  let lastProblem: string | undefined;
+  while (!signal.aborted) {
+    try {
+      await listen(server, address, port);
+      logger.info({ address, port }, `${what} is served`);
+      break;
+    } catch (error) {
+      const problem = errorMessage(error);
+      if (problem !== lastProblem) {
+        const advice = problem.includes('EADDRINUSE') ? '; does another kubelet run here?' : '';
+        logger.error({ address, port, err: error }, `${what} cannot be served, trying on${advice}`);
+        lastProblem = problem;
+      }
+      await sleep(RETRY_MS, { signal });
+    }
+  }
+  await waitAborted(signal);
+  if (server.listening) await close(server);
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+async function close(server: Server): Promise<void> {
+  const closed = new Promise<void>(resolve => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_PATIENCE_MS);
+  await closed;
+  clearTimeout(timer);
+}

@@ -1,0 +1,108 @@
+// Follows a log over its rotations. A client that reads slowly must not lose what is rotated away meanwhile, so each new
+// log is opened when it appears and waits its turn.
+
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { watchDirectory } from '../host/watch-directory.ts';
+import { sleep } from '../lib/sleep.ts';
+import { Wakeup } from '../lib/wakeup.ts';
+import { listRotatedLogs } from '../runtime/rotated-logs.ts';
+import { LogTail } from './log-blocks.ts';
+import { ifThere } from './log-start.ts';
+
+// The runtime's writers to the old log end a moment after the new one is there.
+const SETTLE_MS = 50;
+const IDLE_RECHECK_MS = 10_000;
+// Each holds a removed file's disk space.
+const MAX_WAITING_LOGS = 32;
+
+export interface FollowSource {
+  readonly path: string;
+  /** False once the container has ended: then the log grows no more. */
+  readonly isRunning: () => boolean;
+  /** Calls back when `isRunning` may have changed; returns what ends that. */
+  readonly onChange: (listener: () => void) => () => void;
+}
+
+export class LogFollower {
+  readonly #source: FollowSource;
+  readonly #wakeup = new Wakeup();
+  readonly #waiting: LogTail[] = [];
+  #newestInode: number;
+
+  constructor(source: FollowSource, first: LogTail) {
+    this.#source = source;
+    this.#newestInode = first.inode;
+  }
+
+  /** Blocks of whole records until the container has ended and all is read, or the signal aborts. */
+  async *blocks(first: LogTail, { signal }: { readonly signal: AbortSignal }): AsyncGenerator<Buffer> {
+    const done = new AbortController();
+    const inner = AbortSignal.any([signal, done.signal]);
+    const stopListening = this.#source.onChange(() => this.#wakeup.wake());
+    const watching = this.#watch(inner);
+    let log = first;
+    try {
+      while (!signal.aborted) {
+        const hasEnded = !this.#source.isRunning();
+        if (hasEnded) await this.#openNew();
+        yield* log.blocks();
+        const next = this.#waiting.shift();
+        if (next) {
+          if (this.#waiting.length === 0 && !hasEnded) await sleep(SETTLE_MS, { signal });
+          yield* finish(log);
+          await log[Symbol.asyncDispose]();
+          log = next;
+        } else if (hasEnded) {
+          yield* finish(log);
+          return;
+        } else {
+          await this.#wakeup.wait(IDLE_RECHECK_MS, { signal });
+        }
+      }
+    } finally {
+      stopListening();
+      done.abort();
+      await watching;
+      for (const one of [log, ...this.#waiting]) await one[Symbol.asyncDispose]();
+    }
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    for await (const _ of watchDirectory(dirname(this.#source.path), { signal })) {
+      await this.#openNew();
+      this.#wakeup.wake();
+    }
+  }
+
+  async #openNew(): Promise<void> {
+    const { path } = this.#source;
+    const found = await ifThere(stat(path));
+    if (!found || found.ino === this.#newestInode) return;
+    for (const missed of [...(await this.#missedLogs()), path]) {
+      const log = await ifThere(LogTail.open(missed));
+      if (!log) continue;
+      if (this.#waiting.some(({ inode }) => inode === log.inode) || log.inode === this.#newestInode) {
+        await log[Symbol.asyncDispose]();
+        continue;
+      }
+      this.#newestInode = log.inode;
+      this.#waiting.push(log);
+    }
+    while (this.#waiting.length > MAX_WAITING_LOGS) await this.#waiting.shift()?.[Symbol.asyncDispose]();
+  }
+
+  /** Logs that came and were rotated away between two looks: those behind the newest one we know. */
+  async #missedLogs(): Promise<readonly string[]> {
+    const plain = (await listRotatedLogs(this.#source.path)).filter(({ isCompressed }) => !isCompressed);
+    const inodes = await Promise.all(plain.map(async ({ path }) => (await ifThere(stat(path)))?.ino));
+    const known = inodes.indexOf(this.#newestInode);
+    return known < 0 ? [] : plain.slice(known + 1).map(({ path }) => path);
+  }
+}
+
+async function* finish(log: LogTail): AsyncGenerator<Buffer> {
+  yield* log.blocks();
+  const rest = log.takeRest();
+  if (rest.length > 0) yield rest;
+}

@@ -1,0 +1,91 @@
+// Puts the node's API together: who is asked for permission, what is served, with which certificate.
+
+import type { ApiClient } from '../api/client.ts';
+import type { Config } from '../config/config.ts';
+import type { RuntimeService } from '../cri/runtime-service.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { PodsView } from '../pod/pods-view.ts';
+import type { RuntimeSnapshots } from '../runtime/snapshots.ts';
+import { Authenticator } from './authentication.ts';
+import { AuthorityFile } from './authority-file.ts';
+import { Authorizer } from './authorization.ts';
+import { containerLogRoutes } from './container-logs.ts';
+import { healthRoutes, PING } from './healthz.ts';
+import { NodeServer } from './node-server.ts';
+import { PodChanges } from './pod-changes.ts';
+import type { Route } from './router.ts';
+import { ensureSelfSigned } from './self-signed.ts';
+import { CertificateFiles, type ServingCertificate } from './serving-certificate.ts';
+import { streamingRoutes } from './streaming.ts';
+import { DEBUG_ROOTS, switchedOffRoutes } from './switched-off.ts';
+
+export interface ServerDeps {
+  readonly config: Config;
+  readonly api: ApiClient;
+  readonly runtime: RuntimeService;
+  readonly snapshots: RuntimeSnapshots;
+  readonly pods: PodsView;
+  /** Routes of others, e.g. statistics. */
+  readonly routes: readonly Route[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Reads certificates and authorities; throws InvalidError when they cannot be used. */
+export async function openNodeServer(
+  deps: ServerDeps,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<NodeServer> {
+  const { api, clock } = deps;
+  const config = deps.config.server;
+  const logger = deps.logger.child({ component: 'server' });
+  const guardDeps = { api, clock, logger };
+  const nodeName = deps.config.node.name;
+  return new NodeServer({
+    config,
+    routes: [...buildRoutes(deps), ...deps.routes],
+    guards: {
+      authenticator: new Authenticator(guardDeps, config, { signal }),
+      authorizer: new Authorizer(guardDeps, { ...config, nodeName }, { signal }),
+    },
+    certificate: await openCertificate(deps.config, clock, logger),
+    authority:
+      config.clientCAFile === undefined ? undefined : await AuthorityFile.open(config.clientCAFile, logger),
+    logger,
+  });
+}
+
+function buildRoutes(deps: ServerDeps): readonly Route[] {
+  const { debuggingHandlers } = deps.config.server;
+  return [
+    ...healthRoutes([PING]),
+    ...(debuggingHandlers
+      ? buildDebugRoutes(deps)
+      : switchedOffRoutes(DEBUG_ROOTS, 'Debug endpoints are disabled.')),
+  ];
+}
+
+/** What reaches into pods; "debugging" is what the kubelet's configuration calls it. */
+function buildDebugRoutes({ config, runtime, snapshots, pods, clock }: ServerDeps): readonly Route[] {
+  const changes = new PodChanges(snapshots);
+  const canSplitStreams = config.featureGates['PodLogsQuerySplitStreams'] === true;
+  const idleTimeoutMs = config.server.streamingIdleTimeoutMs;
+  return [
+    ...containerLogRoutes({ pods, snapshots, changes, clock, canSplitStreams }),
+    ...streamingRoutes({ pods, snapshots, runtime, idleTimeoutMs }),
+  ];
+}
+
+async function openCertificate(
+  { server, api, node }: Config,
+  clock: Clock,
+  logger: Logger,
+): Promise<ServingCertificate> {
+  const { tlsCertFile: certFile, tlsPrivateKeyFile: keyFile } = server;
+  if (certFile !== undefined && keyFile !== undefined) {
+    return await CertificateFiles.open({ certFile, keyFile }, logger);
+  }
+  const subject = { nodeName: node.name, nowMs: clock.nowMs(), addresses: node.ips };
+  return await CertificateFiles.open(await ensureSelfSigned(api.certDir, subject), logger);
+}
