@@ -27,9 +27,10 @@ import { HEALTHY, NodeController } from './node/node-controller.ts';
 import { runStatusLine } from './node/status-line.ts';
 import { buildKubeletVersion } from './node/version.ts';
 import { isAppArmorEnabled, PodAdmission } from './pod/admission.ts';
-import { runApiSource } from './pod/api-source.ts';
+import { MirrorPods } from './pod/mirror-pods.ts';
 import { PodContextSource } from './pod/pod-context-source.ts';
 import { PodEvents } from './pod/pod-events.ts';
+import { runPodSources } from './pod/pod-sources.ts';
 import { PodsView } from './pod/pods-view.ts';
 import { StatusReporter } from './pod/status-reporter.ts';
 import { PodWorkers } from './pod/workers.ts';
@@ -172,6 +173,8 @@ interface Pods {
   readonly snapshots: RuntimeSnapshots;
   readonly volumes: VolumeManager;
   readonly writer: StatusWriter;
+  readonly reporter: StatusReporter;
+  readonly mirrors: MirrorPods;
   readonly probes: ProbeManager;
   readonly workers: PodWorkers;
 }
@@ -188,10 +191,11 @@ function buildPods(
   const clock = systemClock;
   const { runtime, images } = connection;
   const nodeIPs = (): readonly string[] =>
-    (node.view.current()?.status?.addresses ?? [])
+    (node.view.current()?.status?.addresses ?? node.addresses)
       .filter(({ type }) => type === 'InternalIP')
       .map(({ address }) => address);
-  const allocatable = (): Readonly<Record<string, string>> => node.view.current()?.status?.allocatable ?? {};
+  const allocatable = (): Readonly<Record<string, string>> =>
+    (node.view.current() ?? node.localNode()).status?.allocatable ?? {};
   const { rootDir } = config.pods;
   const volumes = new VolumeManager({ client, rootDir, logger, clock, node: { allocatable } });
   const writer = new StatusWriter({ client, logger, signal });
@@ -229,14 +233,27 @@ function buildPods(
     clock,
     logger: logger.child({ component: 'pod' }),
   };
-  const reporter = new StatusReporter({ writer, clock, nodeIPs, runtimeName: 'containerd' });
+  const mirrors = new MirrorPods({
+    client,
+    node: () => node.view.current(),
+    logger: logger.child({ component: 'pod' }),
+    onGone: mirrorUID => writer.forget(mirrorUID),
+  });
+  node.view.onChange(() => mirrors.wake());
+  const reporter = new StatusReporter({
+    writer,
+    mirrorOf: pod => mirrors.of(pod),
+    clock,
+    nodeIPs,
+    runtimeName: 'containerd',
+  });
   const crashBackoffMaxMs = config.pods.crashLoopBackOffMaxMs;
   const workers = new PodWorkers(
     { effects, snapshots, reporter, probes, crashBackoffMaxMs, admission },
     { signal },
   );
   node.view.onChange(() => workers.reconsider());
-  return { snapshots, volumes, writer, probes, workers };
+  return { snapshots, volumes, writer, reporter, mirrors, probes, workers };
 }
 
 function startNode(
@@ -260,11 +277,11 @@ async function startServer(
   tasks: TaskGroup,
   config: Config,
   { client: api, connection }: Edges,
-  { snapshots, writer, workers }: Pods,
+  { snapshots, reporter, workers }: Pods,
   logger: Logger,
 ): Promise<void> {
   if (!config.server.enabled) return;
-  const pods = new PodsView({ workers, statuses: writer });
+  const pods = new PodsView({ workers, statuses: reporter });
   const { runtime } = connection;
   const deps = { config, api, runtime, snapshots, pods, routes: [], clock: systemClock, logger };
   const server = await openNodeServer(deps, tasks);
@@ -278,7 +295,7 @@ function startPods(
   { client, connection, cgroupDriver }: Edges,
   node: NodeController,
   notifier: ServiceNotifier,
-  { snapshots, volumes, writer, probes, workers }: Pods,
+  { snapshots, volumes, writer, mirrors, probes, workers }: Pods,
   logger: Logger,
 ): void {
   const { runtime } = connection;
@@ -297,9 +314,8 @@ function startPods(
   });
   tasks.run(async signal => {
     await settledOrAborted(observed, signal);
-    const { rootDir } = config.pods;
-    await runApiSource(
-      { client, nodeName: config.node.name, rootDir, workers, snapshots, logger },
+    await runPodSources(
+      { client, nodeName: config.node.name, config: config.pods, workers, mirrors, snapshots, logger },
       { signal },
     );
   });

@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import type { ApiClient } from '../api/client.ts';
 import type { EventRecorder } from '../api/events.ts';
-import type { Node, NodeStatus } from '../api/objects.ts';
+import type { Node, NodeAddress, NodeStatus } from '../api/objects.ts';
 import { nodePath } from '../api/paths.ts';
 import type { Config } from '../config/config.ts';
 import type { PodCgroups } from '../host/pod-cgroups.ts';
@@ -133,6 +133,11 @@ export class NodeController {
   /** Our Node as the API server has it: podCIDRs, labels, allocatable. */
   get view(): NodeView {
     return this.#node;
+  }
+
+  /** Our addresses as the machine has them, also while there is no API server to register them with. */
+  get addresses(): readonly NodeAddress[] {
+    return this.#addresses.kind === 'addresses' ? this.#addresses.addresses : [];
   }
 
   /** The Node as we would register it now: what is known without an API server. */

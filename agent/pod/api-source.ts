@@ -8,12 +8,17 @@ import { watchObjects } from '../api/watch.ts';
 import { Backoff } from '../lib/backoff.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
+import { isStaticPod } from '../resources/pod-class.ts';
 import type { RuntimeSnapshots } from '../runtime/snapshots.ts';
 import { listPodDirectories } from './leftover-pods.ts';
+import type { MirrorPods } from './mirror-pods.ts';
 import type { PodWorkers } from './workers.ts';
 
 const PODS_PATH = '/api/v1/pods';
 const SECOND_LOOK_RETRY = { initialMs: 500, maxMs: 30_000, jitter: 0.3 } as const;
+
+// A static pod's UID is a hash and has no dashes; whether such a pod is still asked for, its own source tells.
+const STATIC_UID = /^[0-9a-f]{32}$/;
 
 export interface ApiSourceDeps {
   readonly client: ApiClient;
@@ -21,25 +26,26 @@ export interface ApiSourceDeps {
   /** The kubelet's root directory. */
   readonly rootDir: string;
   readonly workers: PodWorkers;
+  readonly mirrors: MirrorPods;
   readonly snapshots: RuntimeSnapshots;
   readonly logger: Logger;
 }
 
 /** Lives until the signal aborts. */
 export async function runApiSource(deps: ApiSourceDeps, { signal }: { signal: AbortSignal }): Promise<void> {
-  const { client, nodeName, workers, logger } = deps;
+  const { client, nodeName, workers, mirrors, logger } = deps;
   const query = { fieldSelector: `spec.nodeName=${nodeName}` };
   const options = { path: PODS_PATH, query, signal, logger, trim: trimPod };
   for await (const event of watchObjects<Pod>(client, options)) {
     switch (event.kind) {
       case 'upserted':
-        workers.upsert({ pod: event.object, source: 'api' });
+        if (!mirrors.take(event.object)) workers.upsert({ pod: event.object, source: 'api' });
         break;
       case 'deleted':
-        workers.remove(event.object.metadata.uid ?? '');
+        if (!mirrors.forget(event.object.metadata.uid ?? '')) workers.remove(event.object.metadata.uid ?? '');
         break;
       case 'synced':
-        workers.upsertAll(event.objects.map(pod => ({ pod, source: 'api' })));
+        workers.upsertAll(mirrors.takeAll(event.objects).map(pod => ({ pod, source: 'api' })));
         await removeUnlisted(deps, event.objects, signal);
         workers.completeDesired('api');
         break;
@@ -57,7 +63,9 @@ async function removeUnlisted(
   const missing = findMissing(deps, listed, withDirectory);
   if (missing.size === 0) return;
   const again = await lookAgain(deps, missing.size, signal);
-  for (const pod of again ?? []) deps.workers.upsert({ pod, source: 'api' });
+  for (const pod of again ?? []) {
+    if (!deps.mirrors.take(pod)) deps.workers.upsert({ pod, source: 'api' });
+  }
   if (!again) return;
   const stillMissing = findMissing(deps, again, withDirectory);
   for (const podUID of missing) {
@@ -74,12 +82,19 @@ function findMissing(
   withDirectory: readonly string[],
 ): Set<string> {
   const present = new Set(listed.map(({ metadata }) => metadata.uid));
+  const ofOthers = new Set([
+    ...workers
+      .desiredPods()
+      .filter(isStaticPod)
+      .map(({ metadata }) => metadata.uid),
+    ...[...snapshots.all()].filter(({ isStatic }) => isStatic).map(({ podUID }) => podUID),
+  ]);
   const known = [
     ...workers.desiredPods().map(({ metadata }) => metadata.uid ?? ''),
     ...[...snapshots.all()].map(({ podUID }) => podUID),
-    ...withDirectory,
+    ...withDirectory.filter(podUID => !STATIC_UID.test(podUID)),
   ];
-  return new Set(known.filter(podUID => !present.has(podUID)));
+  return new Set(known.filter(podUID => !present.has(podUID) && !ofOthers.has(podUID)));
 }
 
 /** The list as etcd has it now (no resourceVersion: a quorum read), tried until the server answers. */

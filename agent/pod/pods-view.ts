@@ -1,14 +1,14 @@
 // Pods as others may see them: the object as asked for, with the newest status, also one that is not written yet.
 
 import type { Pod } from '../api/objects.ts';
-import type { StatusWriter } from '../status/writer.ts';
+import type { StatusReporter } from './status-reporter.ts';
 import type { PodWorkers } from './workers.ts';
 
 export class PodsView {
   readonly #workers: PodWorkers;
-  readonly #statuses: StatusWriter;
+  readonly #statuses: StatusReporter;
 
-  constructor({ workers, statuses }: { readonly workers: PodWorkers; readonly statuses: StatusWriter }) {
+  constructor({ workers, statuses }: { readonly workers: PodWorkers; readonly statuses: StatusReporter }) {
     this.#workers = workers;
     this.#statuses = statuses;
   }

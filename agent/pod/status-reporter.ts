@@ -1,8 +1,9 @@
 // Builds a pod's status from what its worker knows and hands it to the writer.
 
-import type { Pod } from '../api/objects.ts';
+import type { Pod, PodStatus } from '../api/objects.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ContainerVerdicts } from '../probe/container-probes.ts';
+import { isStaticPod } from '../resources/pod-class.ts';
 import { type ObservedContainer, type ObservedPod, readySandbox } from '../runtime/observed-pod.ts';
 import { buildPodStatus } from '../status/build.ts';
 import type { StatusVerdict } from '../status/status-input.ts';
@@ -21,6 +22,9 @@ export interface PodReport {
 
 export class StatusReporter {
   readonly #writer: StatusWriter;
+  readonly #mirrorOf: (pod: Pod) => Pod | undefined;
+  /** Of static pods, by UID: they have a status also while the API server has no mirror to show it in. */
+  readonly #staticStatuses = new Map<string, PodStatus>();
   readonly #clock: Clock;
   readonly #nodeIPs: () => readonly string[];
   readonly #runtimeName: string;
@@ -29,11 +33,13 @@ export class StatusReporter {
 
   constructor(deps: {
     writer: StatusWriter;
+    mirrorOf: (pod: Pod) => Pod | undefined;
     clock: Clock;
     nodeIPs: () => readonly string[];
     runtimeName: string;
   }) {
     this.#writer = deps.writer;
+    this.#mirrorOf = deps.mirrorOf;
     this.#clock = deps.clock;
     this.#nodeIPs = deps.nodeIPs;
     this.#runtimeName = deps.runtimeName;
@@ -41,8 +47,9 @@ export class StatusReporter {
 
   async report(pod: Pod, observed: ObservedPod, report: PodReport): Promise<void> {
     const terminationMessages = await this.#readMessages(observed);
+    const target = isStaticPod(pod) ? this.#mirrorOf(pod) : pod;
     const status = buildPodStatus({
-      pod: { ...pod, status: this.#writer.latest(pod) },
+      pod: this.#withLatest(pod, target),
       observed,
       sandbox: readySandbox(observed),
       waiting: report.waiting,
@@ -55,12 +62,33 @@ export class StatusReporter {
       runtimeName: this.#runtimeName,
       nowMs: this.#clock.nowMs(),
     });
-    this.#writer.set(pod, status, { isFinished: report.isFinished });
+    if (isStaticPod(pod)) this.#staticStatuses.set(pod.metadata.uid ?? '', status);
+    // A mirror is not deleted with its status: mirror-pods does it, when the manifest is gone.
+    if (target) this.#writer.set(target, status, { isFinished: report.isFinished && target === pod });
+  }
+
+  // A static pod's own status outlives its mirror, which somebody may delete at any time.
+  #withLatest(pod: Pod, target: Pod | undefined): Pod {
+    if (!isStaticPod(pod)) return { ...pod, status: this.#writer.latest(pod) };
+    const shown = target ? this.#writer.latest(target) : pod.status;
+    const { generation } = target?.metadata ?? {};
+    return {
+      ...pod,
+      metadata: { ...pod.metadata, ...(generation === undefined ? {} : { generation }) },
+      status: this.#staticStatuses.get(pod.metadata.uid ?? '') ?? shown ?? {},
+    };
+  }
+
+  /** The newest status, also one that is not written yet. */
+  peek(pod: Pod): PodStatus {
+    if (!isStaticPod(pod)) return this.#writer.peek(pod);
+    return this.#staticStatuses.get(pod.metadata.uid ?? '') ?? pod.status ?? {};
   }
 
   /** The pod is over: neither its status nor its containers' last words are needed any more. */
   forget(podUID: string): void {
     this.#writer.forget(podUID);
+    this.#staticStatuses.delete(podUID);
     this.#messages.delete(podUID);
   }
 

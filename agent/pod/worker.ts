@@ -74,6 +74,11 @@ export class PodWorker {
     return this.#lastPod;
   }
 
+  /** False once nobody asks for the pod any more and it is only ended. */
+  get isWanted(): boolean {
+    return this.#desired !== undefined;
+  }
+
   /** Whether requests and host ports of the pod are taken on this node. */
   get holdsResources(): boolean {
     if (this.#lifecycle === 'terminated' || this.#memory.verdict?.isRejection) return false;

@@ -9,6 +9,7 @@ import { isFullyStopped } from '../runtime/observed-pod.ts';
 import type { PodAdmission } from './admission.ts';
 import { type DesiredPod, isTerminalPhase } from './desired-pod.ts';
 import type { PodVerdict } from './memory.ts';
+import { fullName, type StaticPod } from './plan-mirrors.ts';
 import { markSeen } from './seen-pod.ts';
 import { PodWorker, type WorkerDeps } from './worker.ts';
 
@@ -78,9 +79,16 @@ export class PodWorkers {
     });
   }
 
+  /** Their mirrors have changed: there may be a status to write. */
+  wakeStaticPods(): void {
+    for (const worker of this.#workers.values()) if (worker.pod && isStaticPod(worker.pod)) worker.wake();
+  }
+
   /** Static pods that run or are being ended. */
-  staticPods(): readonly Pod[] {
-    return [...this.#workers.values()].flatMap(({ pod }) => (pod && isStaticPod(pod) ? [pod] : []));
+  staticPods(): readonly StaticPod[] {
+    return [...this.#workers.values()].flatMap(({ pod, isWanted }) =>
+      pod && isStaticPod(pod) ? [{ pod, isWanted }] : [],
+    );
   }
 
   upsert(asked: DesiredPod): void {
@@ -227,7 +235,10 @@ export class PodWorkers {
         other.namespace === namespace &&
         !isFullyStopped(other),
     );
-    return isRunning || this.staticPods().some(other => other.metadata.uid !== uid && isSameName(other, pod));
+    const statics = this.staticPods().map(other => other.pod);
+    return (
+      isRunning || statics.some(other => other.metadata.uid !== uid && fullName(other) === fullName(pod))
+    );
   }
 
   #onRuntimeChange(podUID: string): void {
@@ -275,8 +286,4 @@ export class PodWorkers {
   #tell(podUID: string): void {
     for (const callback of this.#listeners) callback(podUID);
   }
-}
-
-function isSameName(a: Pod, b: Pod): boolean {
-  return a.metadata.name === b.metadata.name && a.metadata.namespace === b.metadata.namespace;
 }

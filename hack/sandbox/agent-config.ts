@@ -1,6 +1,9 @@
 import { stringify } from 'yaml';
 import { CLUSTER_DNS, CLUSTER_DOMAIN } from './control-plane-flags.ts';
 
+/** On a node: manifests of static pods. */
+export const STATIC_POD_PATH = '/etc/nodelet/manifests';
+
 /** The agent's configuration file on a node: the fields of KubeletConfiguration, then those that are nodelet's own. */
 export function buildAgentConfig(node: { readonly name: string; readonly address: string }): string {
   return stringify({
@@ -9,6 +12,7 @@ export function buildAgentConfig(node: { readonly name: string; readonly address
     containerRuntimeEndpoint: 'unix:///run/containerd/containerd.sock',
     cgroupDriver: 'cgroupfs',
     failCgroupV1: false,
+    staticPodPath: STATIC_POD_PATH,
     clusterDNS: [CLUSTER_DNS],
     clusterDomain: CLUSTER_DOMAIN,
     authentication: { x509: { clientCAFile: '/etc/nodelet/ca.crt' } },

@@ -1,0 +1,22 @@
+// Everybody who may ask for a pod on this node: the API server, and files and a URL of the node's own.
+
+import { TaskGroup } from '../lib/task-group.ts';
+import { type ApiSourceDeps, runApiSource } from './api-source.ts';
+import { runStaticSources, type StaticSourceDeps } from './static-source.ts';
+
+export type PodSourcesDeps = Omit<ApiSourceDeps, 'rootDir'> & StaticSourceDeps;
+
+/** Lives until the signal aborts. Static pods wait for nobody: they may be what the API server runs in. */
+export async function runPodSources(
+  deps: PodSourcesDeps,
+  { signal }: { signal: AbortSignal },
+): Promise<void> {
+  const { workers, mirrors, config } = deps;
+  const tasks = new TaskGroup({ signal });
+  workers.onChange(() => mirrors.wake());
+  mirrors.onChange(() => workers.wakeStaticPods());
+  tasks.run(inner => runStaticSources(deps, { signal: inner }));
+  tasks.run(inner => runApiSource({ ...deps, rootDir: config.rootDir }, { signal: inner }));
+  tasks.run(inner => mirrors.run(() => workers.staticPods(), { signal: inner }));
+  await tasks.join();
+}
