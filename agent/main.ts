@@ -6,10 +6,12 @@ import { availableParallelism } from 'node:os';
 import { ApiClient } from './api/client.ts';
 import { EventRecorder } from './api/events.ts';
 import { runCli } from './cli/cli.ts';
+import { doctorContext } from './cli/doctor.ts';
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK } from './cli/exit-codes.ts';
 import type { Config } from './config/config.ts';
 import { NODELET_VERSION } from './config/version.ts';
 import { connectRuntime, type RuntimeConnection } from './cri/connect.ts';
+import { reportAfterStart } from './doctor/examine.ts';
 import { Cgroups, readCgroupLayout } from './host/cgroup.ts';
 import { isJournalStream, JournalStream } from './host/journal.ts';
 import { NOTIFY_VARIABLES, parseNotifyEnvironment, ServiceNotifier } from './host/notify.ts';
@@ -131,6 +133,7 @@ async function runNode(
   tasks.run(signal => proxy.run({ signal }));
   await startServer(tasks, config, edges, pods, logger);
   startPods(tasks, config, edges, node, notifier, pods, logger);
+  tasks.run(taskSignal => reportAfterStart(doctorContext(config), logger, { signal: taskSignal }));
   await tasks.join();
 }
 

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { errorMessage } from '../lib/errors.ts';
 import { configFieldsCommand } from './config-fields.ts';
 import { configShowCommand } from './config-show.ts';
+import { doctorCommand } from './doctor.ts';
 import {
   EXIT_CONFIG,
   EXIT_DENIED,
@@ -34,6 +35,7 @@ export async function runCli(args: readonly string[], { runAgent, output }: CliD
     .description('kubelet and kube-proxy in one daemon')
     .addCommand(runCommand(runAgent, output, exit))
     .addCommand(joinCommand(output, exit))
+    .addCommand(doctorCommand(output, exit))
     .addCommand(config)
     .addCommand(versionCommand(output))
     .addHelpText(

@@ -1,0 +1,90 @@
+import { Command } from 'commander';
+import { ApiClient } from '../api/client.ts';
+import type { Config } from '../config/config.ts';
+import { NODELET_VERSION } from '../config/version.ts';
+import { connectRuntime } from '../cri/connect.ts';
+import { examine } from '../doctor/examine.ts';
+import type { ApiProbe, DoctorContext, Finding } from '../doctor/finding.ts';
+import { errorMessage } from '../lib/errors.ts';
+import { createSilentLogger } from '../lib/logger.ts';
+import { addConfigFlags, loadCommandConfig } from './config-flags.ts';
+import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK } from './exit-codes.ts';
+import type { Output } from './output.ts';
+
+const API_TIMEOUT_MS = 1_300;
+
+export function doctorCommand(output: Output, exit: (code: number) => void): Command {
+  const command = new Command('doctor')
+    .description('look at this machine: what keeps it from being a good node, and the command that mends it')
+    .option('--json', 'print JSON')
+    .option('--all', 'also print what is in order')
+    .addHelpText(
+      'after',
+      '\nIt changes nothing. Exit code 1 says that something fails; warnings alone are 0.',
+    );
+  return addConfigFlags(command).action(async (options: { readonly json?: true; readonly all?: true }) => {
+    const loaded = await loadCommandConfig(command, output);
+    if (loaded === undefined) {
+      exit(EXIT_CONFIG);
+      return;
+    }
+    const { config } = loaded;
+    const { signal } = new AbortController();
+    const findings = await examine(doctorContext(config), { signal });
+    const failures = findings.filter(({ status }) => status === 'fail').length;
+    if (options.json) output.out(`${JSON.stringify(findings, undefined, 2)}\n`);
+    else output.out(formatFindings(findings, { isAll: options.all ?? false }));
+    exit(failures > 0 ? EXIT_FAILURE : EXIT_OK);
+  });
+}
+
+export function doctorContext(config: Config): DoctorContext {
+  return {
+    config,
+    probeApi: async options => await probeApi(config, options),
+    askRuntime: async options => {
+      const connection = connectRuntime({ runtimeEndpoint: config.runtime.endpoint });
+      try {
+        return await connection.runtime.version(options);
+      } finally {
+        connection.close();
+      }
+    },
+  };
+}
+
+/** One request; also tells how long a connection takes. */
+async function probeApi(config: Config, { signal }: { readonly signal: AbortSignal }): Promise<ApiProbe> {
+  const startedMs = performance.now();
+  try {
+    const api = await ApiClient.connect({
+      kubeconfigPath: config.api.kubeconfigPath ?? '',
+      userAgent: `nodelet/${NODELET_VERSION} (doctor)`,
+      logger: createSilentLogger(),
+      signal,
+    });
+    try {
+      await api
+        .get(`/api/v1/nodes/${config.node.name}`, { signal, timeoutMs: API_TIMEOUT_MS })
+        .catch((error: unknown) => {
+          // It answered; that there is no such Node yet is no fault of the machine.
+          if (!(error instanceof Error && error.name === 'NotFoundError')) throw error;
+        });
+      return { kind: 'answered', server: api.serverUrl, latencyMs: performance.now() - startedMs };
+    } finally {
+      await api.close();
+    }
+  } catch (error) {
+    return { kind: 'failed', reason: errorMessage(error) };
+  }
+}
+
+function formatFindings(findings: readonly Finding[], { isAll }: { readonly isAll: boolean }): string {
+  const shown = findings.filter(({ status }) => isAll || status !== 'ok');
+  const lines = shown.map(({ check, status, message, mend }) => {
+    const line = `${status.padEnd(4)}  ${check.padEnd(12)}  ${message}\n`;
+    return mend === undefined ? line : `${line}${' '.repeat(20)}-> ${mend}\n`;
+  });
+  const count = (status: Finding['status']): number => findings.filter(one => one.status === status).length;
+  return `${lines.join('')}${count('ok')} ok, ${count('warn')} to look at, ${count('fail')} failing\n`;
+}

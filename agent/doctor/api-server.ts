@@ -1,0 +1,26 @@
+import { existsSync } from 'node:fs';
+import { type Check, fail, ok, warn } from './finding.ts';
+
+const SLOW_MS = 500;
+
+export const apiServer: Check = {
+  name: 'api',
+  run: async ({ config: { api }, probeApi }, { signal }) => {
+    const { kubeconfigPath, bootstrapKubeconfigPath } = api;
+    if (kubeconfigPath === undefined || !existsSync(kubeconfigPath)) {
+      if (bootstrapKubeconfigPath !== undefined && existsSync(bootstrapKubeconfigPath)) {
+        return [ok(`not joined yet; ${bootstrapKubeconfigPath} will be used`)];
+      }
+      const message = `no kubeconfig${kubeconfigPath === undefined ? '' : ` at ${kubeconfigPath}`}: this machine is no node yet`;
+      return [fail(message, 'nodelet join SERVER --token ... --discovery-token-ca-cert-hash ...')];
+    }
+    const probe = await probeApi({ signal });
+    if (probe.kind === 'failed') return [fail(probe.reason, `nodelet status; kubeconfig: ${kubeconfigPath}`)];
+    const text = `${probe.server} answers in ${Math.round(probe.latencyMs)} ms`;
+    return [
+      probe.latencyMs > SLOW_MS
+        ? warn(`${text}, which is slow`, 'look at its load and at the network')
+        : ok(text),
+    ];
+  },
+};

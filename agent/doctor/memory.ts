@@ -1,0 +1,28 @@
+import { totalmem } from 'node:os';
+import { type Check, fail, ok, warn } from './finding.ts';
+import { readText } from './look.ts';
+
+const LEAST_BYTES = 512 * 1024 * 1024;
+
+export const memory: Check = {
+  name: 'memory',
+  run: () => {
+    const megabytes = Math.round(totalmem() / 1024 / 1024);
+    if (totalmem() >= LEAST_BYTES) return [ok(`${megabytes} MiB`)];
+    return [
+      warn(`${megabytes} MiB is little for containerd, nodelet and pods`, 'give the machine more memory'),
+    ];
+  },
+};
+
+export const swap: Check = {
+  name: 'swap',
+  run: ({ config }) => {
+    const areas = (readText('/proc/swaps') ?? '').split('\n').slice(1);
+    const names = areas.map(line => line.split(/\s/)[0] ?? '');
+    if (names.length === 0) return [ok('off')];
+    if (!config.runtime.failSwapOn) return [ok(`on (${names.join(', ')}), as allowed by failSwapOn: false`)];
+    const mend = "swapoff -a && sed -i '/\\sswap\\s/s/^/#/' /etc/fstab; or set failSwapOn: false";
+    return [fail(`swap is on (${names.join(', ')}): memory limits of pods would not hold`, mend)];
+  },
+};

@@ -1,0 +1,85 @@
+import { type Check, fail, ok, type Remark, warn } from './finding.ts';
+import { listProcesses, type RunningProcess, readText } from './look.ts';
+
+interface Rival {
+  readonly name: string;
+  readonly say: (process: RunningProcess) => Remark;
+}
+
+const RIVALS: readonly Rival[] = [
+  {
+    name: 'kubelet',
+    say: ({ pid }) =>
+      fail(
+        `a kubelet runs (pid ${pid}): two agents fight about every pod`,
+        'systemctl disable --now kubelet',
+      ),
+  },
+  {
+    name: 'k3s',
+    say: ({ pid }) =>
+      fail(`k3s runs (pid ${pid}) and brings a kubelet of its own`, 'systemctl disable --now k3s-agent k3s'),
+  },
+  {
+    name: 'kube-proxy',
+    say: ({ pid }) =>
+      warn(
+        `kube-proxy runs (pid ${pid}): it writes the same chains`,
+        'kubectl -n kube-system delete daemonset kube-proxy, once every node has nodelet',
+      ),
+  },
+  {
+    name: 'firewalld',
+    say: ({ pid }) =>
+      warn(`firewalld runs (pid ${pid}) and may drop what pods send`, 'systemctl disable --now firewalld'),
+  },
+];
+
+export const rivals: Check = {
+  name: 'rivals',
+  run: () => {
+    const processes = listProcesses();
+    const remarks = RIVALS.flatMap(({ name, say }) => {
+      const found = processes.find(candidate => candidate.name === name);
+      return found === undefined ? [] : [say(found)];
+    });
+    return remarks.length > 0 ? remarks : [ok('none')];
+  },
+};
+
+const LISTENING = '0A'; // TCP_LISTEN in proc(5) net/tcp
+
+export const ports: Check = {
+  name: 'ports',
+  run: ({ config: { server } }) => {
+    const wanted = [
+      ...(server.enabled ? [{ port: server.port, field: 'port' }] : []),
+      ...(server.healthzPort > 0 ? [{ port: server.healthzPort, field: 'healthzPort' }] : []),
+    ];
+    const listening = readListeningPorts();
+    const taken = wanted.filter(({ port }) => listening.has(port));
+    // Running already, it is we who listen there.
+    const isOurs = listProcesses().some(({ command }) =>
+      /\bnode\b.*\b(main|nodelet)\.(ts|js)\b.* run\b/.test(command),
+    );
+    if (taken.length === 0 || isOurs) return [ok(wanted.map(({ port }) => port).join(', '))];
+    return taken.map(({ port, field }) =>
+      fail(
+        `port ${port} is taken by another program`,
+        `ss -ltnp 'sport = :${port}'; stop it, or set ${field}`,
+      ),
+    );
+  },
+};
+
+function readListeningPorts(): ReadonlySet<number> {
+  const lines = ['tcp', 'tcp6'].flatMap(name =>
+    (readText(`/proc/self/net/${name}`) ?? '').split('\n').slice(1),
+  );
+  return new Set(
+    lines.flatMap(line => {
+      const [, local = '', , state] = line.trim().split(/\s+/);
+      return state === LISTENING ? [Number.parseInt(local.split(':')[1] ?? '', 16)] : [];
+    }),
+  );
+}
