@@ -26,6 +26,8 @@ const BURST = 100;
 const WRITE_TIMEOUT_MS = 30_000;
 const FLUSH_TIMEOUT_MS = 1000;
 const IDLE_MS = 3_600_000;
+// What an event tells of is under way: it goes first, and what comes close together is counted together.
+const LINGER_MS = 100;
 
 /** Writes Events to the API server behind everybody's back: callers never wait and never fail. */
 export class EventRecorder {
@@ -60,6 +62,7 @@ export class EventRecorder {
     while (!signal.aborted) {
       await this.#drain(signal);
       await this.#wakeup.wait(IDLE_MS, { signal });
+      await sleep(LINGER_MS, { signal });
     }
     await this.#drain(AbortSignal.timeout(FLUSH_TIMEOUT_MS));
   }

@@ -69,6 +69,9 @@ async function perform(
     case 'removeSandbox':
       await effects.runtime.removePodSandbox(action.sandboxId, options);
       return DONE;
+    case 'removeVolumes':
+      await effects.volumes.teardownVolumes(observed.podUID, { signal: signals.shutdown });
+      return { kind: 'done', touched: [] };
     case 'tearDown':
       await tearDownPod(target, effects, signals);
       return { kind: 'done', touched: [] };

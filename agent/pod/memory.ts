@@ -38,6 +38,7 @@ export interface PodMemory {
   readonly images: ReadonlyMap<string, ImageOutcome>;
   /** By volume name; undefined until they were set up in this agent's life. */
   readonly volumes: ReadonlyMap<string, PreparedVolume> | undefined;
+  readonly areVolumesGone: boolean;
   readonly isTornDown: boolean;
   /** Containers and sandboxes are removed and the directories gone. */
   readonly isRemoved: boolean;
@@ -64,6 +65,7 @@ export const EMPTY_MEMORY: PodMemory = {
   crashBackoffs: new Map(),
   images: new Map(),
   volumes: undefined,
+  areVolumesGone: false,
   isTornDown: false,
   isRemoved: false,
   termination: undefined,

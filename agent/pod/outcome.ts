@@ -73,6 +73,7 @@ export function stepOf(action: PodAction): PodStep | undefined {
     case 'stopContainer':
     case 'stopSandbox':
       return 'stop';
+    case 'removeVolumes':
     case 'tearDown':
       return 'tearDown';
     case 'removeContainer':
@@ -123,6 +124,8 @@ function rememberDone(memory: PodMemory, action: PodAction): PodMemory {
   const step = stepOf(action);
   const cleared = step ? clearStepFailure(memory, step) : memory;
   switch (action.kind) {
+    case 'removeVolumes':
+      return { ...cleared, areVolumesGone: true };
     case 'tearDown':
       return { ...cleared, isTornDown: true, volumes: undefined };
     case 'removePod':

@@ -238,6 +238,15 @@ const rows: readonly Row[] = [
   {
     name: 'stops the sandbox after the last container',
     change: { lifecycle: 'terminating', observed: makeObserved([makeSandbox()], [exited(log), exited(web)]) },
+    expect: ['stopSandbox', 'removeVolumes'],
+  },
+  {
+    name: 'waits for nothing but the sandbox once the volumes are gone',
+    change: {
+      lifecycle: 'terminating',
+      observed: makeObserved([makeSandbox()], [exited(log), exited(web)]),
+      memory: { ...EMPTY_MEMORY, areVolumesGone: true },
+    },
     expect: ['stopSandbox'],
   },
   {

@@ -67,8 +67,14 @@ function planTerminating(input: PlanInput): PodPlan {
   const { observed, memory, desired } = input;
   const gracePeriodSeconds = memory.termination?.gracePeriodSeconds ?? 1;
   const stops = stopRunningContainers(desired?.pod.spec, observed, () => gracePeriodSeconds);
+  if (stops.length > 0) return unlessFailing(input, 'stop', stops);
   // The network goes only after the last container: a process that shuts down may still want to talk.
-  return unlessFailing(input, 'stop', stops.length > 0 ? stops : stopReadySandboxes(observed));
+  const plan = unlessFailing(input, 'stop', stopReadySandboxes(observed));
+  if (memory.areVolumesGone) return plan;
+  const actions = [...plan.actions];
+  const waits = plan.recheckAtMs === undefined ? [] : [plan.recheckAtMs];
+  addStep(input, 'tearDown', { kind: 'removeVolumes' }, actions, waits);
+  return { ...plan, actions, recheckAtMs: earliest(waits) };
 }
 
 function planTerminated(input: PlanInput): PodPlan {

@@ -33,6 +33,8 @@ export type PodAction =
   | { readonly kind: 'removeContainer'; readonly containerName: string; readonly containerId: string }
   | { readonly kind: 'stopSandbox'; readonly sandboxId: string }
   | { readonly kind: 'removeSandbox'; readonly sandboxId: string }
+  /** Beside the sandbox's stop: no container holds them any more. */
+  | { readonly kind: 'removeVolumes' }
   | { readonly kind: 'tearDown' }
   | { readonly kind: 'removePod' };
 

@@ -47,7 +47,10 @@ export async function startContainer(
   const startedAtMs = effects.clock.nowMs();
   try {
     const options = { signal: signals.shutdown, podUID: podUID(target.pod) };
-    await effects.runtime.startContainer(created, options);
+    await Promise.all([
+      effects.runtime.startContainer(created, options),
+      linkLog(target.pod, containerName, created, action.attempt, effects),
+    ]);
   } catch (error) {
     // What stood here a moment ago does no longer: nothing failed, the next look shows what to do.
     if (error instanceof ConflictError) return { kind: 'done' };
@@ -57,7 +60,6 @@ export async function startContainer(
   emit('Normal', 'Started', 'Container started');
   const { attempt } = action;
   effects.logger.info({ container: containerName, containerId: created, attempt }, 'container started');
-  await linkLog(target.pod, containerName, created, attempt, effects);
   const outcome = await runPostStart(action, created, target, effects, signals);
   return outcome.kind === 'done' ? { ...outcome, touched: touchedBy(created, target) } : outcome;
 }

@@ -18,6 +18,8 @@ export interface PodReport {
   readonly areVolumesReady: boolean;
   readonly isTerminal: boolean;
   readonly isFinished: boolean;
+  /** Actions are under way that will change it again. */
+  readonly isProvisional: boolean;
 }
 
 export class StatusReporter {
@@ -64,7 +66,8 @@ export class StatusReporter {
     });
     if (isStaticPod(pod)) this.#staticStatuses.set(pod.metadata.uid ?? '', status);
     // A mirror is not deleted with its status: mirror-pods does it, when the manifest is gone.
-    if (target) this.#writer.set(target, status, { isFinished: report.isFinished && target === pod });
+    const isFinished = report.isFinished && target === pod;
+    if (target) this.#writer.set(target, status, { ...report, isFinished });
   }
 
   // A static pod's own status outlives its mirror, which somebody may delete at any time.

@@ -2,11 +2,11 @@ import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
 
 /** Volumes, then the cgroup: what has to be gone before the pod's object may go. */
 export async function tearDownPod(
-  { pod, observed }: ActionTarget,
+  { pod, observed, memory }: ActionTarget,
   { volumes, cgroups, contexts }: PodEffects,
   { shutdown }: ActionSignals,
 ): Promise<void> {
-  await volumes.teardownVolumes(observed.podUID, { signal: shutdown });
+  if (!memory.areVolumesGone) await volumes.teardownVolumes(observed.podUID, { signal: shutdown });
   const paths = pod ? [contexts.cgroupParent(pod)] : contexts.cgroupPathsOf(observed.podUID);
   for (const path of paths) await cgroups.remove(path, { signal: shutdown });
 }

@@ -365,6 +365,8 @@ export class PodWorker {
       areVolumesReady: this.#memory.volumes !== undefined,
       isTerminal: this.#lifecycle === 'terminated',
       isFinished: this.#lifecycle === 'terminated' && this.#memory.isTornDown,
+      // What a pod has come to stays: its last status may go while the rest is cleared away.
+      isProvisional: plan.actions.length > 0 && this.#lifecycle !== 'terminated',
     });
   }
 }

@@ -17,6 +17,8 @@ import { OWNED_CONDITIONS } from './conditions.ts';
 import { buildStatusPatch } from './patch.ts';
 
 const CONCURRENT_WRITES = 16;
+// A status of a moment in the middle of the work is superseded by the next one, mostly within a fraction of this.
+const PROVISIONAL_MS = 250;
 const RETRY = { initialMs: 200, maxMs: 10_000, jitter: 0.3 } as const;
 
 const writesTotal = new Counter({
@@ -39,6 +41,8 @@ interface Entry {
   isFinished: boolean;
   isDeleting: boolean;
   isBusy: boolean;
+  /** What is there to be sent may still be superseded: not before the hold is over. */
+  isHeld: boolean;
 }
 
 type Write =
@@ -65,12 +69,39 @@ export class StatusWriter {
     await this.#tasks.join();
   }
 
-  /** Takes the newest status of a pod; `pod` is its object as last seen. Returns at once. */
-  set(pod: Pod, status: PodStatus, { isFinished }: { readonly isFinished: boolean }): void {
+  /**
+   * Takes the newest status of a pod; `pod` is its object as last seen. Returns at once. A provisional one is followed
+   * by another as soon as what is under way is done: it waits for that, though not for long.
+   */
+  set(
+    pod: Pod,
+    status: PodStatus,
+    { isFinished, isProvisional }: { readonly isFinished: boolean; readonly isProvisional: boolean },
+  ): void {
     const entry = this.#entry(pod);
     entry.next = status;
     entry.isFinished ||= isFinished;
+    if (isProvisional && !this.#isUrgent(entry)) {
+      this.#hold(entry);
+      return;
+    }
+    entry.isHeld = false;
     this.#start(entry);
+  }
+
+  // Nobody should be sent to a pod that is no longer Ready; one that is being deleted gets no requests anyway.
+  #isUrgent({ known, next, isDeleting }: Entry): boolean {
+    return !isDeleting && isReady(known.status) && !isReady(next);
+  }
+
+  #hold(entry: Entry): void {
+    if (entry.isHeld || entry.isBusy) return;
+    entry.isHeld = true;
+    this.#tasks.run(async signal => {
+      await sleep(PROVISIONAL_MS, { signal });
+      entry.isHeld = false;
+      this.#start(entry);
+    });
   }
 
   /**
@@ -115,6 +146,7 @@ export class StatusWriter {
       isFinished: false,
       isDeleting: pod.metadata.deletionTimestamp !== undefined,
       isBusy: false,
+      isHeld: false,
     };
     this.#entries.set(uid, created);
     return created;
@@ -129,7 +161,7 @@ export class StatusWriter {
   async #pump(entry: Entry, signal: AbortSignal): Promise<void> {
     const backoff = new Backoff(RETRY);
     while (!signal.aborted && this.#entries.get(entry.uid) === entry) {
-      const write = planWrite(entry);
+      const write = entry.isHeld ? undefined : planWrite(entry);
       if (!write) break; // and no await before isBusy is false: a status set meanwhile would wait for the next one
       try {
         await this.#places.run(() => this.#perform(entry, write, signal), { signal, priority: 0 });
@@ -206,6 +238,10 @@ export class StatusWriter {
     this.#isFailing = false;
     this.#logger.info('pod statuses are written again');
   }
+}
+
+function isReady({ conditions = [] }: PodStatus): boolean {
+  return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
 }
 
 function planWrite(entry: Entry): Write | undefined {
