@@ -78,7 +78,11 @@ t.test('a pod that is still ContainerCreating', async t => {
   const volumeMounts = [{ name: 'config', mountPath: '/config' }];
   const pod = await cluster.createPod('creating', { volumes, containers: [{ volumeMounts }] });
   await cluster.untilEvent(pod, 'FailedMount', /configmap "absent" not found/);
-  t.equal(statusOf((await cluster.getPod('creating')) ?? pod).state.waiting?.reason, 'ContainerCreating');
+  await cluster.untilPod(
+    'creating',
+    'ContainerCreating',
+    ({ status }) => status?.containerStatuses?.[0]?.state.waiting?.reason === 'ContainerCreating',
+  );
   await cluster.deletePod('creating');
   await cluster.untilGone('creating', 5000);
 });
