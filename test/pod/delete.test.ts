@@ -73,7 +73,7 @@ t.test('a force delete removes the object at once and the containers with their 
   );
 });
 
-t.test('a pod that is still ContainerCreating', async t => {
+t.test('a pod that is still ContainerCreating', async () => {
   const volumes = [{ name: 'config', configMap: { name: 'absent' } }];
   const volumeMounts = [{ name: 'config', mountPath: '/config' }];
   const pod = await cluster.createPod('creating', { volumes, containers: [{ volumeMounts }] });
