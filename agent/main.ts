@@ -40,6 +40,7 @@ import { ProbeManager } from './probe/probe-manager.ts';
 import { ServiceProxy } from './proxy/service-proxy.ts';
 import { RuntimeCgroupDriver } from './runtime/cgroup-driver.ts';
 import { runRuntimeEvents } from './runtime/event-loop.ts';
+import { LogRotator } from './runtime/log-rotator.ts';
 import { RuntimeSnapshots } from './runtime/snapshots.ts';
 import { openNodeServer } from './server/open-server.ts';
 import { StatusWriter } from './status/writer.ts';
@@ -279,14 +280,15 @@ function startNode(
 async function startServer(
   tasks: TaskGroup,
   config: Config,
-  { client: api, connection }: Edges,
+  { client: api, certificates, connection }: Edges,
   { snapshots, reporter, workers }: Pods,
   logger: Logger,
 ): Promise<void> {
   if (!config.server.enabled) return;
   const pods = new PodsView({ workers, statuses: reporter });
   const { runtime } = connection;
-  const deps = { config, api, runtime, snapshots, pods, routes: [], clock: systemClock, logger };
+  const issuer = certificates.serving;
+  const deps = { config, api, runtime, snapshots, pods, issuer, routes: [], clock: systemClock, logger };
   const server = await openNodeServer(deps, tasks);
   tasks.run(signal => server.run({ signal }));
 }
@@ -307,6 +309,8 @@ function startPods(
   tasks.run(signal => volumes.run(signal));
   tasks.run(signal => probes.run(signal));
   tasks.run(() => writer.run());
+  const rotator = new LogRotator({ runtime, snapshots, clock: systemClock, logger }, config.pods, tasks);
+  tasks.run(() => rotator.run());
   tasks.run(signal => runRuntimeEvents({ snapshots, runtime, endpoint, logger, onConnection }, { signal }));
   const observed = Promise.all([cgroupDriver.known, untilListed(snapshots, tasks.signal)]);
   tasks.run(async signal => {

@@ -16,7 +16,12 @@ import { NodeServer } from './node-server.ts';
 import { PodChanges } from './pod-changes.ts';
 import type { Route } from './router.ts';
 import { ensureSelfSigned } from './self-signed.ts';
-import { CertificateFiles, type ServingCertificate } from './serving-certificate.ts';
+import {
+  CertificateFiles,
+  type CertificateIssuer,
+  IssuedCertificate,
+  type ServingCertificate,
+} from './serving-certificate.ts';
 import { streamingRoutes } from './streaming.ts';
 import { DEBUG_ROOTS, switchedOffRoutes } from './switched-off.ts';
 
@@ -28,6 +33,8 @@ export interface ServerDeps {
   readonly pods: PodsView;
   /** Routes of others, e.g. statistics. */
   readonly routes: readonly Route[];
+  /** For `serverTLSBootstrap`. */
+  readonly issuer: CertificateIssuer;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -49,7 +56,7 @@ export async function openNodeServer(
       authenticator: new Authenticator(guardDeps, config, { signal }),
       authorizer: new Authorizer(guardDeps, { ...config, nodeName }, { signal }),
     },
-    certificate: await openCertificate(deps.config, clock, logger),
+    certificate: await openCertificate(deps, logger),
     authority:
       config.clientCAFile === undefined ? undefined : await AuthorityFile.open(config.clientCAFile, logger),
     logger,
@@ -78,8 +85,7 @@ function buildDebugRoutes({ config, runtime, snapshots, pods, clock }: ServerDep
 }
 
 async function openCertificate(
-  { server, api, node }: Config,
-  clock: Clock,
+  { config: { server, api, node }, issuer, clock }: ServerDeps,
   logger: Logger,
 ): Promise<ServingCertificate> {
   const { tlsCertFile: certFile, tlsPrivateKeyFile: keyFile } = server;
@@ -87,5 +93,6 @@ async function openCertificate(
     return await CertificateFiles.open({ certFile, keyFile }, logger);
   }
   const subject = { nodeName: node.name, nowMs: clock.nowMs(), addresses: node.ips };
-  return await CertificateFiles.open(await ensureSelfSigned(api.certDir, subject), logger);
+  const own = await CertificateFiles.open(await ensureSelfSigned(api.certDir, subject), logger);
+  return server.tlsBootstrap ? new IssuedCertificate(issuer, own) : own;
 }

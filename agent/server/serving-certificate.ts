@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { watchDirectory } from '../host/watch-directory.ts';
+import { waitAborted } from '../lib/abort.ts';
 import { InvalidError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 
@@ -66,6 +67,34 @@ export class CertificateFiles implements ServingCertificate {
       this.#logger.debug({ err: error }, 'serving certificate cannot be used now; the last one stays');
     }
   }
+}
+
+/** Whoever gets certificates from the cluster's signer (join/). */
+export interface CertificateIssuer {
+  readonly current: { readonly certificate: string; readonly key: string } | undefined;
+  onChange(callback: () => void): void;
+}
+
+/** `serverTLSBootstrap`: what the cluster has issued; until somebody approves that, one of our own. */
+export class IssuedCertificate implements ServingCertificate {
+  readonly #issuer: CertificateIssuer;
+  readonly #fallback: ServingCertificate;
+
+  constructor(issuer: CertificateIssuer, fallback: ServingCertificate) {
+    this.#issuer = issuer;
+    this.#fallback = fallback;
+  }
+
+  readonly current = (): CertificatePair | undefined => {
+    const issued = this.#issuer.current;
+    return issued ? { cert: issued.certificate, key: issued.key } : this.#fallback.current();
+  };
+
+  readonly run: ServingCertificate['run'] = async (onChange, { signal }) => {
+    this.#issuer.onChange(onChange);
+    onChange(); // one may have been issued since the server was made
+    await waitAborted(signal);
+  };
 }
 
 async function readPair({ certFile, keyFile }: PairPaths): Promise<CertificatePair> {
