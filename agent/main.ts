@@ -16,6 +16,7 @@ import { Cgroups, readCgroupLayout } from './host/cgroup.ts';
 import { isJournalStream, JournalStream } from './host/journal.ts';
 import { NOTIFY_VARIABLES, parseNotifyEnvironment, ServiceNotifier } from './host/notify.ts';
 import { PodCgroups } from './host/pod-cgroups.ts';
+import { CredentialPlugins } from './image/credential-plugins.ts';
 import { ImageManager } from './image/image-manager.ts';
 import { NodeCertificates } from './join/node-certificates.ts';
 import { settledOrAborted } from './lib/abort.ts';
@@ -140,6 +141,7 @@ async function runNode(
 
 interface Edges {
   readonly client: ApiClient;
+  readonly credentialPlugins: CredentialPlugins;
   readonly certificates: NodeCertificates;
   readonly connection: RuntimeConnection;
   readonly cgroupDriver: RuntimeCgroupDriver;
@@ -156,6 +158,7 @@ async function connectEdges(
 ): Promise<Edges> {
   const layout = await readCgroupLayout();
   if (!layout) throw new InvalidError('no cgroup file system is mounted', { code: 'NoCgroups' });
+  const credentialPlugins = await CredentialPlugins.load(config.images, { clock: systemClock, logger });
   const kubeconfigPath = config.api.kubeconfigPath ?? ''; // checkRunnable has seen to it
   const userAgent = `nodelet/${NODELET_VERSION} (linux/${process.arch === 'x64' ? 'amd64' : process.arch})`;
   const onWaiting = (): void => notifier.ready();
@@ -170,7 +173,7 @@ async function connectEdges(
   const cgroups = new PodCgroups(new Cgroups(layout), () => cgroupDriver.current);
   const host = config.node.name;
   const recorder = new EventRecorder({ client, clock: systemClock, logger, component: 'kubelet', host });
-  return { client, certificates, connection, cgroupDriver, cgroups, recorder };
+  return { client, certificates, credentialPlugins, connection, cgroupDriver, cgroups, recorder };
 }
 
 interface Pods {
@@ -185,7 +188,7 @@ interface Pods {
 
 function buildPods(
   config: Config,
-  { client, connection, cgroupDriver, cgroups, recorder }: Edges,
+  { client, credentialPlugins, connection, cgroupDriver, cgroups, recorder }: Edges,
   node: NodeController,
   admission: PodAdmission,
   snapshots: RuntimeSnapshots,
@@ -228,7 +231,10 @@ function buildPods(
   );
   const effects = {
     runtime,
-    images: new ImageManager({ images, clock, maxParallelPulls: config.images.maxParallelPulls }),
+    images: ImageManager.create(
+      { images, secrets: volumes.objects, plugins: credentialPlugins, clock, logger },
+      { rootDir, config: config.images },
+    ),
     volumes,
     cgroups,
     contexts,

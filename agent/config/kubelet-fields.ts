@@ -172,9 +172,8 @@ const IMAGES = {
   imagePullCredentialsVerificationPolicy: choice(
     ['NeverVerify', 'NeverVerifyPreloadedImages', 'NeverVerifyAllowlistedImages', 'AlwaysVerify'],
     'NeverVerifyPreloadedImages',
-    { status: accepted },
   ),
-  preloadedImagesVerificationAllowlist: list([], { status: accepted }),
+  preloadedImagesVerificationAllowlist: list([]),
 } as const;
 
 const EVICTION = {

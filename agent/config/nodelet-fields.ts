@@ -49,14 +49,8 @@ export const NODELET_FIELDS = {
     flag: 'cloud-provider',
   }),
   'nodelet.runtimeCgroups': text('', { status: 'accepted', flag: 'runtime-cgroups' }),
-  'nodelet.imageCredentialProviderConfig': path(undefined, {
-    status: 'accepted',
-    flag: 'image-credential-provider-config',
-  }),
-  'nodelet.imageCredentialProviderBinDir': path(undefined, {
-    status: 'accepted',
-    flag: 'image-credential-provider-bin-dir',
-  }),
+  'nodelet.imageCredentialProviderConfig': path(undefined, { flag: 'image-credential-provider-config' }),
+  'nodelet.imageCredentialProviderBinDir': path(undefined, { flag: 'image-credential-provider-bin-dir' }),
   'nodelet.maxDeadContainersPerContainer': int(1, {
     status: 'accepted',
     flag: 'maximum-dead-containers-per-container',

@@ -13,6 +13,8 @@ export interface CommandResult {
 
 export interface CommandOptions {
   readonly input?: string | Buffer;
+  /** Beside our own environment. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
 
@@ -20,10 +22,15 @@ export interface CommandOptions {
 export async function runCommand(
   program: string,
   args: readonly string[],
-  { input = '', signal }: CommandOptions,
+  { input = '', env = {}, signal }: CommandOptions,
 ): Promise<CommandResult> {
   signal.throwIfAborted();
-  const child = spawn(program, args, { stdio: 'pipe', signal, killSignal: 'SIGKILL' });
+  const child = spawn(program, args, {
+    stdio: 'pipe',
+    env: { ...process.env, ...env },
+    signal,
+    killSignal: 'SIGKILL',
+  });
   // A program that ends before it read its input is judged by its exit code.
   child.stdin.on('error', () => {});
   child.stdin.end(input);

@@ -2,17 +2,23 @@
 // reason with the kubelet's texts and back-off (pkg/kubelet/images/image_manager.go).
 
 import type { Image } from '../../cri-proto/runtime.v1.ts';
-import type { Container } from '../api/objects.ts';
+import type { Container, Pod } from '../api/objects.ts';
+import type { Config } from '../config/config.ts';
 import type { ImageService } from '../cri/image-service.ts';
 import { settledOrAborted } from '../lib/abort.ts';
 import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isDue } from '../lib/due.ts';
 import { formatDuration } from '../lib/duration.ts';
-import { errorMessage } from '../lib/errors.ts';
+import { DeniedError, errorMessage } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
 import { Semaphore } from '../lib/semaphore.ts';
-import { parseImageName } from './image-name.ts';
+import type { CredentialPlugins } from './credential-plugins.ts';
+import { parseImageName, repositoryOf } from './image-name.ts';
 import type { ImageOutcome } from './image-outcome.ts';
+import { PullCredentials, type PullCredentialsDeps } from './pull-credentials.ts';
+import { PullRecords } from './pull-records.ts';
+import type { RegistryCredential } from './registry-credential.ts';
 
 const PULL_BACKOFF = { initialMs: 10_000, maxMs: 300_000 } as const; // the kubelet's curve
 const INSPECT_RETRY_MS = 5000;
@@ -27,21 +33,64 @@ interface FailedPull {
   readonly message: string;
 }
 
+/** An image that a pod wants, and with what it may be pulled. */
+interface PullRequest {
+  readonly image: string;
+  readonly reference: string;
+  readonly credentials: readonly RegistryCredential[];
+}
+
 interface SharedPull {
-  readonly done: Promise<string>;
+  readonly done: Promise<void>;
   readonly abort: AbortController;
   waiters: number;
 }
 
+export interface ImageEdges {
+  readonly images: ImageService;
+  readonly secrets: PullCredentialsDeps['secrets'];
+  readonly plugins: CredentialPlugins;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface ImageManagerDeps {
+  readonly images: ImageService;
+  readonly credentials: PullCredentials;
+  readonly records: PullRecords;
+  readonly clock: Clock;
+  readonly maxParallelPulls: number;
+}
+
 export class ImageManager {
   readonly #images: ImageService;
+  readonly #credentials: PullCredentials;
+  readonly #records: PullRecords;
   readonly #clock: Clock;
   readonly #pulls = new Map<string, SharedPull>();
   readonly #failures = new Map<string, FailedPull>();
   readonly #places: Semaphore;
 
-  constructor(deps: { images: ImageService; clock: Clock; maxParallelPulls: number }) {
+  static create(
+    { images, secrets, plugins, clock, logger }: ImageEdges,
+    { rootDir, config }: { readonly rootDir: string; readonly config: Config['images'] },
+  ): ImageManager {
+    const { pullCredentialsVerificationPolicy: policy, preloadedVerificationAllowlist: allowlist } = config;
+    const records = new PullRecords({ rootDir, policy, allowlist, clock, logger });
+    const credentials = new PullCredentials({ secrets, plugins, rootDir, logger });
+    return new ImageManager({
+      images,
+      credentials,
+      records,
+      clock,
+      maxParallelPulls: config.maxParallelPulls,
+    });
+  }
+
+  constructor(deps: ImageManagerDeps) {
     this.#images = deps.images;
+    this.#credentials = deps.credentials;
+    this.#records = deps.records;
     this.#clock = deps.clock;
     this.#places = new Semaphore(deps.maxParallelPulls);
   }
@@ -52,7 +101,7 @@ export class ImageManager {
   }
 
   async ensureImage(
-    podUID: string,
+    pod: Pod,
     container: Pick<Container, 'image' | 'imagePullPolicy'>,
     events: ContainerEvents,
     { signal }: { signal: AbortSignal },
@@ -73,7 +122,7 @@ export class ImageManager {
       if (!signal.aborted) events('Warning', 'InspectFailed', message);
       return this.#failed('ImageInspectError', message);
     }
-    if (present && policy !== 'Always') {
+    if (present && policy !== 'Always' && (await this.#mayUse(pod, image, present.id, signal))) {
       events(
         'Normal',
         'Pulled',
@@ -86,17 +135,23 @@ export class ImageManager {
       events('Warning', 'ErrImageNeverPull', message);
       return this.#failed('ErrImageNeverPull', message);
     }
-    return await this.#pull(podUID, image, name.reference, events, signal);
+    return await this.#pull(pod, image, name.reference, events, signal);
+  }
+
+  async #mayUse(pod: Pod, image: string, imageRef: string, signal: AbortSignal): Promise<boolean> {
+    const findOwn = (): Promise<readonly RegistryCredential[]> =>
+      this.#credentials.findOwn(pod, repositoryOf(image), { signal });
+    return await this.#records.mayUse(image, imageRef, findOwn);
   }
 
   async #pull(
-    podUID: string,
+    pod: Pod,
     image: string,
     reference: string,
     events: ContainerEvents,
     signal: AbortSignal,
   ): Promise<ImageOutcome> {
-    const key = `${podUID}_${image}`;
+    const key = `${pod.metadata.uid}_${image}`;
     const failed = this.#failures.get(key);
     const startedAtMs = this.#clock.nowMs();
     if (failed && !isDue(failed.retryAtMs, startedAtMs)) {
@@ -105,9 +160,16 @@ export class ImageManager {
       const message = `${text}: ${failed.reason}: ${failed.message}`;
       return { kind: 'failed', reason: 'ImagePullBackOff', message, retryAtMs: failed.retryAtMs };
     }
+    const { credentials, missingSecrets } = await this.#credentials.find(pod, repositoryOf(image), {
+      signal,
+    });
+    if (missingSecrets.length > 0) {
+      const text = `Unable to retrieve some image pull secrets (${missingSecrets.join(', ')}); attempting to pull the image may not succeed.`;
+      events('Warning', 'FailedToRetrieveImagePullSecret', text);
+    }
     events('Normal', 'Pulling', `Pulling image "${image}"`);
     try {
-      const pullMs = await this.#pullOnce(reference, signal);
+      const pullMs = await this.#pullOnce({ image, reference, credentials }, signal);
       const pulled = await this.#images.imageStatus({ image: reference }, { signal });
       if (!pulled) throw new Error(`image "${reference}" is gone right after its pull`);
       const waitMs = this.#clock.nowMs() - startedAtMs;
@@ -126,10 +188,11 @@ export class ImageManager {
     }
   }
 
-  // Who asks first pulls for all who ask meanwhile; the pull is broken off only when nobody waits for it any more.
-  async #pullOnce(reference: string, signal: AbortSignal): Promise<number> {
+  // Who asks first pulls for all who ask meanwhile with the same credentials; broken off when nobody waits any more.
+  async #pullOnce(request: PullRequest, signal: AbortSignal): Promise<number> {
     const startedAtMs = this.#clock.nowMs();
-    const pull = this.#pulls.get(reference) ?? this.#startPull(reference);
+    const key = sharedKey(request);
+    const pull = this.#pulls.get(key) ?? this.#startPull(key, request);
     pull.waiters += 1;
     try {
       await settledOrAborted(pull.done, signal);
@@ -137,27 +200,58 @@ export class ImageManager {
       await pull.done;
     } finally {
       pull.waiters -= 1;
-      if (pull.waiters === 0) this.#endPull(reference, pull);
+      if (pull.waiters === 0) this.#endPull(key, pull);
     }
     return this.#clock.nowMs() - startedAtMs;
   }
 
   // Out of the map at once: who comes now starts a pull of its own instead of joining one that is being broken off.
-  #endPull(reference: string, pull: SharedPull): void {
-    if (this.#pulls.get(reference) === pull) this.#pulls.delete(reference);
+  #endPull(key: string, pull: SharedPull): void {
+    if (this.#pulls.get(key) === pull) this.#pulls.delete(key);
     pull.abort.abort();
   }
 
-  #startPull(reference: string): SharedPull {
+  #startPull(key: string, request: PullRequest): SharedPull {
     const abort = new AbortController();
     const { signal } = abort;
     const done = this.#places
-      .run(() => this.#images.pullImage({ image: reference }, {}, { signal }), { signal, priority: 0 })
-      .finally(() => this.#pulls.get(reference) === pull && this.#pulls.delete(reference));
+      .run(() => this.#pullRecorded(request, signal), { signal, priority: 0 })
+      .finally(() => this.#pulls.get(key) === pull && this.#pulls.delete(key));
     done.catch(() => undefined); // the waiters see it; without any, nobody needs to
     const pull: SharedPull = { done, abort, waiters: 0 };
-    this.#pulls.set(reference, pull);
+    this.#pulls.set(key, pull);
     return pull;
+  }
+
+  async #pullRecorded(request: PullRequest, signal: AbortSignal): Promise<void> {
+    const { image } = request;
+    await this.#records.notePulling(image);
+    try {
+      const { imageRef, credential } = await this.#pullWithAny(request, signal);
+      await this.#records.notePulled(image, imageRef, credential);
+    } catch (error) {
+      await this.#records.noteFailed(image);
+      throw error;
+    }
+  }
+
+  /** One try per credential, or one without any. */
+  async #pullWithAny(
+    { reference, credentials }: PullRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly imageRef: string; readonly credential: RegistryCredential | undefined }> {
+    const failures: string[] = [];
+    for (const credential of credentials.length > 0 ? credentials : [undefined]) {
+      const auth = credential && { username: credential.username, password: credential.password };
+      try {
+        const imageRef = await this.#images.pullImage({ image: reference }, { auth }, { signal });
+        return { imageRef, credential };
+      } catch (error) {
+        if (credentials.length <= 1 || signal.aborted) throw error;
+        failures.push(errorMessage(error));
+      }
+    }
+    throw new DeniedError(`[${[...new Set(failures)].join(', ')}]`, { code: 'PullFailed' });
   }
 
   #notePullFailure(key: string, message: string): ImageOutcome {
@@ -185,4 +279,9 @@ function pullFailureReason(message: string): string {
   if (message.startsWith('RegistryUnavailable')) return 'RegistryUnavailable';
   if (message.startsWith('SignatureValidationFailed')) return 'SignatureValidationFailed';
   return 'ErrImagePull';
+}
+
+// Pods with other credentials may not profit: the registry decides for each.
+function sharedKey({ reference, credentials }: PullRequest): string {
+  return JSON.stringify([reference, credentials.map(({ username, password }) => [username, password])]);
 }

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseImageName } from './image-name.ts';
+import { nameWithoutVersion, parseImageName, repositoryOf } from './image-name.ts';
 
 t.test('parseImageName() accepts what registries accept and adds the default tag', async t => {
   const digest = `sha256:${'0'.repeat(64)}`;
@@ -16,5 +16,19 @@ t.test('parseImageName() accepts what registries accept and adds the default tag
 t.test('parseImageName() refuses the rest', async t => {
   for (const image of ['', 'UPPER', 'a b', 'x:', 'a//b', 'x@sha256:12', '-x']) {
     t.equal(parseImageName(image).kind, 'invalid', image);
+  }
+});
+
+t.test('repositoryOf() and nameWithoutVersion()', async t => {
+  const table: readonly [string, string, string][] = [
+    ['busybox', 'busybox', 'docker.io/library/busybox'],
+    ['team/app:1.0', 'team/app', 'docker.io/team/app'],
+    ['localhost/app:1', 'localhost/app', 'localhost/app'],
+    ['a.io:5000/app', 'a.io:5000/app', 'a.io:5000/app'],
+    ['a.io:5000/app:2@sha256:00', 'a.io:5000/app', 'a.io:5000/app'],
+  ];
+  for (const [image, name, repository] of table) {
+    t.equal(nameWithoutVersion(image), name);
+    t.equal(repositoryOf(image), repository);
   }
 });

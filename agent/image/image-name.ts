@@ -21,3 +21,18 @@ export function parseImageName(image: string): ImageName {
   const [, tag, digest] = parts;
   return { kind: 'ok', reference: tag || digest ? image : `${image}:latest` };
 }
+
+/** The name as it is written, without tag and digest. */
+export function nameWithoutVersion(image: string): string {
+  const [name = ''] = image.split('@');
+  const colon = name.indexOf(':', name.lastIndexOf('/') + 1);
+  return colon < 0 ? name : name.slice(0, colon);
+}
+
+/** The repository with its registry: `busybox:1` is of `docker.io/library/busybox`. */
+export function repositoryOf(image: string): string {
+  const name = nameWithoutVersion(image);
+  const [first = '', ...rest] = name.split('/');
+  if (rest.length === 0) return `docker.io/library/${name}`;
+  return /[.:]/.test(first) || first === 'localhost' ? name : `docker.io/${name}`;
+}

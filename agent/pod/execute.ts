@@ -111,6 +111,6 @@ async function prepareImage(
   const container = findContainer(pod.spec, containerName);
   if (!container) return DONE;
   const emit = events.container(pod, containerName);
-  const image = await images.ensureImage(pod.metadata.uid ?? '', container, emit, { signal: interrupt });
+  const image = await images.ensureImage(pod, container, emit, { signal: interrupt });
   return { kind: 'imageKnown', containerName, image };
 }

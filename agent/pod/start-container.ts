@@ -173,7 +173,7 @@ async function imageOf(
   const prepared = memory.images.get(container.name);
   if (prepared) return prepared;
   const emit = events.container(pod, container.name);
-  return await images.ensureImage(podUID(pod), container, emit, { signal: interrupt });
+  return await images.ensureImage(pod, container, emit, { signal: interrupt });
 }
 
 async function configure(

@@ -24,11 +24,15 @@ export interface ObjectName {
   readonly name: string;
 }
 
-/** The ConfigMaps and Secrets of the pod's used volumes and of its containers' environment. */
+/** The ConfigMaps and Secrets of the pod's used volumes, of its containers' environment and of its image pulls. */
 export function referencedObjects(pod: Pod): ObjectName[] {
   return [
     ...usedVolumes(pod).flatMap(volume => objectsOf(parseVolumeSource(volume))),
     ...podContainers(pod.spec).flatMap(environmentObjects),
+    ...namesOf(
+      'secrets',
+      (pod.spec.imagePullSecrets ?? []).map(({ name }) => name),
+    ),
   ];
 }
 
