@@ -12,6 +12,7 @@ import { identifyProcess } from './sandbox/process.ts';
 import { lastLines, run } from './sandbox/run.ts';
 import { createSandbox, destroySandbox } from './sandbox/sandbox.ts';
 import { startAgents } from './sandbox/start-agents.ts';
+import { runConformance } from './test-run/conformance.ts';
 import { failedBlocks } from './test-run/failed-blocks.ts';
 import { removeLeftovers } from './test-run/leftovers.ts';
 import { type FileOutcome, runTestFile } from './test-run/run-file.ts';
@@ -100,6 +101,18 @@ async function testAll(
     }
     if (signal.aborted) await removeLeftovers(log);
   }
+  if (words.length === 0 && !signal.aborted) await judge(signal);
+}
+
+async function judge(signal: AbortSignal): Promise<void> {
+  log("Kubernetes' conformance specs of test/conformance/passing.txt, a part of them");
+  const { passed, failures: failed, secondTries, logPath } = await runConformance(LOG_DIRECTORY, { signal });
+  totals.passed += passed;
+  totals.failed += failed.length;
+  log(`conformance: ${passed} passed, ${failed.length} failed`);
+  for (const name of secondTries) log(`again ${name}: passed by itself`);
+  for (const name of failed) log(`FAILED ${name}`);
+  if (failed.length + secondTries.length > 0) log(`all it said: ${logPath}`);
 }
 
 function selectFiles(words: readonly string[]): readonly string[] {
