@@ -14,6 +14,8 @@ import { Wakeup } from '../lib/wakeup.ts';
 import { buildRestoreInput } from './build-restore-input.ts';
 import type { DesiredServices, ServiceChanges, ServiceKey } from './desired-services.ts';
 import { FamilyRules, missingJumps } from './family-rules.ts';
+import type { Jump } from './plan-base-rules.ts';
+import { planBites } from './plan-bites.ts';
 import type { ChainId, RuleContext, RulesetChange } from './ruleset.ts';
 import type { Family, PortState } from './service-port.ts';
 
@@ -54,6 +56,7 @@ const LOOK_EVERY_MS = 400; // flushed rules are to be back within a second
 // Reading ten thousand Services' rules takes seconds: looking must not cost more than a hundredth of the time.
 const DEEP_LOOK_REST = 100;
 const YIELD_AFTER_MS = 5;
+const NFT_BITE_LINES = 3_000;
 const RETRY = { initialMs: 250, maxMs: 10_000, jitter: 0.2 };
 const MISSING_RETRY_MS = 60_000;
 
@@ -193,7 +196,7 @@ export class FamilyProxy {
     for await (const chains of this.#replaceAll(rules, changed))
       for (const [id, content] of chains) change.set(id, content);
     for (const [id, content] of rules.finish()) change.set(id, content);
-    if (change.size > 0) await this.#restore(buildRestoreInput(change), signal);
+    await this.#restore(change, [], signal);
     this.#logger.debug({ services: changed.size, chains: change.size }, 'Service rules changed');
     await this.#deps.onWritten({ family: this.#deps.family, services: changed });
     return change.size > 0;
@@ -208,15 +211,12 @@ export class FamilyProxy {
     this.#rules = undefined;
     this.#endpointCount = 0;
     const keys = desired.keys();
-    const change = new Map<ChainId, readonly string[] | undefined>();
+    const change = new Map<ChainId, readonly string[] | undefined>(rules.start());
     for await (const chains of this.#replaceAll(rules, keys))
       for (const [id, content] of chains) change.set(id, content);
     for (const [id, content] of rules.finish()) change.set(id, content);
     for (const [id] of rules.staleChains(observed)) change.set(id, undefined);
-    await yieldToEventLoop();
-    const input = Buffer.from(buildRestoreInput(change, missingJumps(observed)));
-    change.clear();
-    await this.#restore(input, signal);
+    await this.#restore(change, missingJumps(observed), signal);
     this.#rules = rules;
     await this.#deps.onWritten({ family, services: new Set([...keys, ...goneSince]) });
     const durationMs = Math.round(performance.now() - startedMs);
@@ -240,10 +240,14 @@ export class FamilyProxy {
     }
   }
 
-  async #restore(input: string | Buffer, signal: AbortSignal): Promise<void> {
+  async #restore(change: RulesetChange, jumps: readonly Jump[], signal: AbortSignal): Promise<void> {
     const { family } = this.#deps;
-    await restoreRules({ family, input, signal });
-    this.#generation = await this.#readGeneration();
+    const bites = planBites(change, this.#backend === 'nft' ? NFT_BITE_LINES : Number.POSITIVE_INFINITY);
+    for (const bite of bites) {
+      const isLast = bite === bites.at(-1);
+      await restoreRules({ family, input: buildRestoreInput(bite, isLast ? jumps : []), signal });
+    }
+    if (bites.length > 0) this.#generation = await this.#readGeneration();
   }
 
   #decideComments(): void {

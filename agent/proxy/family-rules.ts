@@ -19,7 +19,6 @@ export class FamilyRules {
   /** By Service, what its rules were made of. */
   readonly #states = new Map<string, readonly PortState[]>();
   readonly #ruleCounts = new Map<ChainId, number>();
-  #hasBase = false;
 
   constructor(context: RuleContext) {
     this.context = context;
@@ -36,6 +35,13 @@ export class FamilyRules {
 
   states(service: string): readonly PortState[] {
     return this.#states.get(service) ?? [];
+  }
+
+  /** What has to be there first: other rules lead to these chains. */
+  start(): RulesetChange {
+    const change = planBaseChains(this.context);
+    this.#count(change);
+    return change;
   }
 
   /** Takes over what one Service is now; the change of its own chains. Several together are one `finish` later. */
@@ -60,9 +66,7 @@ export class FamilyRules {
 
   /** The change of the chains that all share, after one or many `replace`; the first time all of them. */
   finish(): RulesetChange {
-    const change = new Map(this.#shared.takeChanges());
-    if (!this.#hasBase) for (const [id, rules] of planBaseChains(this.context)) change.set(id, rules);
-    this.#hasBase = true;
+    const change = this.#shared.takeChanges();
     this.#count(change);
     return change;
   }

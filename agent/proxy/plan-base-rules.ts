@@ -39,8 +39,8 @@ export const SHARED_CHAINS: readonly ChainId[] = [
   'filter KUBE-EXTERNAL-SERVICES',
   'filter KUBE-NODEPORTS',
   'filter KUBE-PROXY-FIREWALL',
-  'nat KUBE-SERVICES',
   'nat KUBE-NODEPORTS',
+  'nat KUBE-SERVICES', // after the chain it ends in
 ];
 
 /** Chains whose rules come from the context alone. */
