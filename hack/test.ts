@@ -33,6 +33,7 @@ const ON_SANDBOX = [
   'test/outage/',
   'test/pod/',
   'test/probe/',
+  'test/proxy/',
   'test/scale/',
   'test/walks/',
 ];
