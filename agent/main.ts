@@ -277,6 +277,7 @@ function startNode(
   tasks.run(signal => recorder.run(signal));
   tasks.run(signal => node.run({ signal }));
   const addresses = () => node.view.current()?.status?.addresses ?? [];
+  node.view.onChange(() => certificates.addressesChanged());
   tasks.run(signal => certificates.run(client, addresses, { signal }));
   tasks.run(signal => cgroupDriver.run({ signal }));
   tasks.run(signal => notifier.runWatchdog({ signal }));

@@ -78,6 +78,11 @@ export class NodeCertificates {
     return this.#serving;
   }
 
+  /** The node's addresses may have changed. */
+  addressesChanged(): void {
+    this.#serving.wake();
+  }
+
   async run(api: ApiClient, addresses: () => readonly NodeAddress[], { signal }: Options): Promise<void> {
     this.#api = api;
     this.#addresses = addresses;
@@ -99,7 +104,7 @@ export class NodeCertificates {
 
   async #prepare(signal: AbortSignal): Promise<void> {
     const { kubeconfigPath = '', bootstrapKubeconfigPath, rotateCertificates } = this.#deps.config.api;
-    await this.#client.look();
+    await Promise.all([this.#client.look(), this.#serving.look()]);
     const kubeconfig = await readIfThere(kubeconfigPath);
     const pair =
       kubeconfig === undefined ? undefined : await readClientPair(kubeconfig).catch(() => undefined);

@@ -84,7 +84,7 @@ t.test('a serving certificate has the addresses of the node, and follows them', 
   );
 
   node.addresses = [...node.addresses, { type: 'ExternalIP', address: '192.0.2.7' }];
-  certificates.serving.wake();
+  certificates.addressesChanged();
   const asked = await waitFor('a second request', async () => {
     const all = await node.signingRequests('kubelet-serving');
     return all.map(({ metadata }) => metadata.name).find(name => name !== denied);
