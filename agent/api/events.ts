@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../lib/clock.ts';
-import { AlreadyExistsError, NotFoundError, UnavailableError } from '../lib/errors.ts';
+import { AlreadyExistsError, DeniedError, NotFoundError, UnavailableError } from '../lib/errors.ts';
 import { sleep } from '../lib/sleep.ts';
 import { Wakeup } from '../lib/wakeup.ts';
 import type { ApiClient } from './client.ts';
@@ -98,6 +98,10 @@ export class EventRecorder {
           current = this.#correlator.renew(current);
           continue;
         }
+        if (isNamespaceGoing(error)) {
+          this.#deps.logger.debug({ err: error }, 'Event dropped, its namespace is going');
+          return;
+        }
         if (!isWorthRetrying(error) || tries >= TRIES_MAX) {
           this.#noteRefused(current, error, tries);
           return;
@@ -139,6 +143,13 @@ export class EventRecorder {
     this.#nextAtMs = Math.max(this.#nextAtMs, now - BURST * MIN_INTERVAL_MS) + MIN_INTERVAL_MS;
     await sleep(this.#nextAtMs - now, { signal });
   }
+}
+
+// Nobody can write there any more, and nobody will read it: no reason for a warning.
+function isNamespaceGoing(error: unknown): boolean {
+  return (
+    (error instanceof DeniedError && error.code === 'NamespaceTerminating') || error instanceof NotFoundError
+  );
 }
 
 /** Only a server that was not reached: an answer, whatever it says, ends it. */
