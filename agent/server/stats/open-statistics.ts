@@ -1,0 +1,70 @@
+// Puts the statistics together.
+
+import type { Pod } from '../../api/objects.ts';
+import type { Config } from '../../config/config.ts';
+import type { ImageService } from '../../cri/image-service.ts';
+import type { RuntimeService } from '../../cri/runtime-service.ts';
+import { buildCgroupPath, type CgroupDriver } from '../../host/cgroup-names.ts';
+import type { CgroupUsageReader } from '../../host/cgroup-usage.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { buildQosClass } from '../../resources/pod-resources.ts';
+import { wholeValue } from '../../resources/quantity.ts';
+import { UsageReader } from '../../resources/usage-reader.ts';
+import type { RuntimeSnapshots } from '../../runtime/snapshots.ts';
+import type { MachineDescription } from './build-cadvisor-metrics.ts';
+import { Statistics } from './statistics.ts';
+import { StatsCollector } from './stats-collector.ts';
+import { StorageStats } from './storage-stats.ts';
+
+export interface StatisticsSources {
+  readonly config: Config;
+  readonly version: string;
+  readonly runtime: RuntimeService;
+  readonly images: ImageService;
+  readonly usage: CgroupUsageReader;
+  readonly cgroupDriver: () => CgroupDriver;
+  readonly snapshots: RuntimeSnapshots;
+  readonly pods: () => readonly Pod[];
+  readonly machine: MachineDescription & { readonly memoryBytes: number };
+  readonly allocatable: () => Readonly<Record<string, string>>;
+  readonly logger: Logger;
+}
+
+export function openStatistics(
+  sources: StatisticsSources,
+  { signal }: { readonly signal: AbortSignal },
+): Statistics {
+  const { config, runtime, images, usage, cgroupDriver, snapshots, pods, machine, allocatable } = sources;
+  const { cgroupRoot } = config.runtime;
+  const nodeName = config.node.name;
+  const collector = new StatsCollector({
+    nodeName,
+    memoryBytes: machine.memoryBytes,
+    desiredPods: pods,
+    observedPod: uid => snapshots.get(uid),
+    podCgroupPath: ({ spec, metadata }) =>
+      buildCgroupPath({
+        driver: cgroupDriver(),
+        cgroupRoot,
+        qosClass: buildQosClass(spec),
+        podUID: metadata.uid ?? '',
+      }),
+    podsCgroupPath: () => buildCgroupPath({ driver: cgroupDriver(), cgroupRoot }),
+    allocatableMemoryBytes: () => {
+      const { memory } = allocatable();
+      return memory === undefined ? undefined : wholeValue(memory);
+    },
+    reader: new UsageReader(usage, { isSystemd: () => cgroupDriver() === 'systemd' }),
+    storage: new StorageStats({ runtime, images, settings: config.pods, signal }),
+  });
+  return new Statistics({
+    collector,
+    nodeName,
+    desiredPods: pods,
+    observedPods: () => snapshots.all(),
+    machine,
+    cgroupVersion: usage.version,
+    version: sources.version,
+    logger: sources.logger.child({ component: 'stats' }),
+  });
+}
