@@ -12,16 +12,20 @@ import type { Config } from './config/config.ts';
 import { NODELET_VERSION } from './config/version.ts';
 import { connectRuntime, type RuntimeConnection } from './cri/connect.ts';
 import { reportAfterStart } from './doctor/examine.ts';
+import { LocalViews } from './explain/local-views.ts';
 import { Cgroups, readCgroupLayout } from './host/cgroup.ts';
+import { CgroupUsageReader } from './host/cgroup-usage.ts';
 import { isJournalStream, JournalStream } from './host/journal.ts';
 import { NOTIFY_VARIABLES, parseNotifyEnvironment, ServiceNotifier } from './host/notify.ts';
 import { PodCgroups } from './host/pod-cgroups.ts';
 import { CredentialPlugins } from './image/credential-plugins.ts';
 import { ImageManager } from './image/image-manager.ts';
+import { readCertificateExpiries } from './join/certificate-expiries.ts';
 import { NodeCertificates } from './join/node-certificates.ts';
 import { settledOrAborted } from './lib/abort.ts';
 import { systemClock } from './lib/clock.ts';
 import { InvalidError } from './lib/errors.ts';
+import { EventLoopDelay } from './lib/event-loop.ts';
 import { createLogger, type Logger } from './lib/logger.ts';
 import { Semaphore } from './lib/semaphore.ts';
 import { sleep } from './lib/sleep.ts';
@@ -35,6 +39,7 @@ import { PodContextSource } from './pod/pod-context-source.ts';
 import { PodEvents } from './pod/pod-events.ts';
 import { runPodSources } from './pod/pod-sources.ts';
 import { PodsView } from './pod/pods-view.ts';
+import { RecentWarnings } from './pod/recent-warnings.ts';
 import { StatusReporter } from './pod/status-reporter.ts';
 import { PodWorkers } from './pod/workers.ts';
 import { ProbeManager } from './probe/probe-manager.ts';
@@ -44,6 +49,7 @@ import { runRuntimeEvents } from './runtime/event-loop.ts';
 import { LogRotator } from './runtime/log-rotator.ts';
 import { RuntimeSnapshots } from './runtime/snapshots.ts';
 import { openNodeServer } from './server/open-server.ts';
+import { openStatistics } from './server/stats/open-statistics.ts';
 import { StatusWriter } from './status/writer.ts';
 import { VolumeManager } from './volume/volume-manager.ts';
 
@@ -133,7 +139,8 @@ async function runNode(
     logger,
   });
   tasks.run(signal => proxy.run({ signal }));
-  await startServer(tasks, config, edges, pods, logger);
+  await startServer(tasks, config, edges, node, pods, logger);
+  startLocalViews(tasks, config, edges, node, pods, proxy, logger);
   startPods(tasks, config, edges, node, notifier, pods, logger);
   tasks.run(taskSignal => reportAfterStart(doctorContext(config), logger, { signal: taskSignal }));
   await tasks.join();
@@ -146,6 +153,7 @@ interface Edges {
   readonly connection: RuntimeConnection;
   readonly cgroupDriver: RuntimeCgroupDriver;
   readonly cgroups: PodCgroups;
+  readonly usage: CgroupUsageReader;
   readonly recorder: EventRecorder;
 }
 
@@ -170,20 +178,23 @@ async function connectEdges(
   const connection = connectRuntime({ runtimeEndpoint: endpoint, imageEndpoint, requestTimeoutMs });
   open.defer(() => connection.close());
   const cgroupDriver = new RuntimeCgroupDriver({ runtime: connection.runtime, configured, logger });
-  const cgroups = new PodCgroups(new Cgroups(layout), () => cgroupDriver.current);
+  const tree = new Cgroups(layout);
+  const cgroups = new PodCgroups(tree, () => cgroupDriver.current);
+  const usage = new CgroupUsageReader(tree);
   const host = config.node.name;
   const recorder = new EventRecorder({ client, clock: systemClock, logger, component: 'kubelet', host });
-  return { client, certificates, credentialPlugins, connection, cgroupDriver, cgroups, recorder };
+  return { client, certificates, credentialPlugins, connection, cgroupDriver, cgroups, usage, recorder };
 }
 
 interface Pods {
   readonly snapshots: RuntimeSnapshots;
   readonly volumes: VolumeManager;
   readonly writer: StatusWriter;
-  readonly reporter: StatusReporter;
   readonly mirrors: MirrorPods;
   readonly probes: ProbeManager;
   readonly workers: PodWorkers;
+  readonly view: PodsView;
+  readonly warnings: RecentWarnings;
 }
 
 function buildPods(
@@ -206,7 +217,8 @@ function buildPods(
   const { rootDir } = config.pods;
   const volumes = new VolumeManager({ client, rootDir, logger, clock, node: { allocatable } });
   const writer = new StatusWriter({ client, logger, signal });
-  const events = new PodEvents(recorder);
+  const warnings = new RecentWarnings();
+  const events = new PodEvents({ recorder, warnings, clock, logger: logger.child({ component: 'pod' }) });
   const probes = new ProbeManager({
     runtime,
     clock,
@@ -263,7 +275,8 @@ function buildPods(
     { signal },
   );
   node.view.onChange(() => workers.reconsider());
-  return { snapshots, volumes, writer, reporter, mirrors, probes, workers };
+  const view = new PodsView({ workers, statuses: reporter });
+  return { snapshots, volumes, writer, mirrors, probes, workers, view, warnings };
 }
 
 function startNode(
@@ -287,17 +300,62 @@ function startNode(
 async function startServer(
   tasks: TaskGroup,
   config: Config,
-  { client: api, certificates, connection }: Edges,
-  { snapshots, reporter, workers }: Pods,
+  { client: api, certificates, connection, cgroupDriver, usage }: Edges,
+  { machine, view: nodeView }: NodeController,
+  { snapshots, view: pods }: Pods,
   logger: Logger,
 ): Promise<void> {
   if (!config.server.enabled) return;
-  const pods = new PodsView({ workers, statuses: reporter });
-  const { runtime } = connection;
+  const { runtime, images } = connection;
+  const statistics = openStatistics(
+    {
+      config,
+      version: buildKubeletVersion(NODELET_VERSION),
+      runtime,
+      images,
+      usage,
+      cgroupDriver: () => cgroupDriver.current,
+      snapshots,
+      pods: () => pods.all(),
+      machine: { ...machine.identity, ...machine.resources },
+      allocatable: () => nodeView.current()?.status?.allocatable ?? {},
+      logger,
+    },
+    tasks,
+  );
+  const { routes } = statistics;
   const issuer = certificates.serving;
-  const deps = { config, api, runtime, snapshots, pods, issuer, routes: [], clock: systemClock, logger };
+  const deps = { config, api, runtime, snapshots, pods, issuer, routes, clock: systemClock, logger };
   const server = await openNodeServer(deps, tasks);
   tasks.run(signal => server.run({ signal }));
+}
+
+/** What `nodelet status` and `nodelet explain` ask. */
+function startLocalViews(
+  tasks: TaskGroup,
+  config: Config,
+  { certificates }: Edges,
+  node: NodeController,
+  { snapshots, workers, view, warnings }: Pods,
+  proxy: ServiceProxy,
+  logger: Logger,
+): void {
+  const eventLoop = new EventLoopDelay();
+  tasks.run(signal => eventLoop.run(signal));
+  const views = new LocalViews({
+    nodeName: config.node.name,
+    version: NODELET_VERSION,
+    node,
+    pods: () => view.all(),
+    workers,
+    snapshots,
+    warnings,
+    certificates: () => readCertificateExpiries(config, certificates),
+    eventLoop,
+    ruleFamilies: proxy.families,
+    logger,
+  });
+  tasks.run(signal => views.run({ signal }));
 }
 
 /** Observed before desired, so that what runs already is adopted and nothing is made twice. */

@@ -11,9 +11,11 @@ import {
   EXIT_UNAVAILABLE,
   EXIT_USAGE,
 } from './exit-codes.ts';
+import { explainCommand } from './explain.ts';
 import { joinCommand } from './join.ts';
 import { complain, type Output } from './output.ts';
 import { type RunAgent, runCommand } from './run.ts';
+import { statusCommand } from './status.ts';
 import { versionCommand } from './version.ts';
 
 export interface CliDeps {
@@ -36,6 +38,8 @@ export async function runCli(args: readonly string[], { runAgent, output }: CliD
     .addCommand(runCommand(runAgent, output, exit))
     .addCommand(joinCommand(output, exit))
     .addCommand(doctorCommand(output, exit))
+    .addCommand(statusCommand(output, exit))
+    .addCommand(explainCommand(output, exit))
     .addCommand(config)
     .addCommand(versionCommand(output))
     .addHelpText(
