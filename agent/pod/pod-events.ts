@@ -39,7 +39,7 @@ export class PodEvents {
     const isNews = warnings.add(uid, { reason, message, fieldPath }, clock.nowMs());
     // What repeats itself is heard once: the Event counts.
     const fields = { pod: `${namespace}/${name}`, podUID: uid, fieldPath, reason, message };
-    if (isNews) logger.warn(fields, 'pod warning');
+    if (isNews) logger.info(fields, 'warning about a pod');
   }
 }
 
