@@ -23,7 +23,7 @@ const PARALLEL_IMAGE_PULLS = 10;
 const KLOG_DEBUG_VERBOSITY = 4;
 
 /** Shapes checked values into the sections that subsystems take, frozen. */
-export function buildConfig(values: Values): Config {
+export function buildConfig(values: Values, document: Config['document']): Config {
   const eviction = buildEviction(values);
   return freeze({
     node: buildNode(values, eviction.hard),
@@ -37,6 +37,7 @@ export function buildConfig(values: Values): Config {
     server: buildServer(values),
     log: buildLog(values),
     featureGates: values.featureGates,
+    document,
   });
 }
 

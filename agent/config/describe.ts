@@ -8,6 +8,8 @@ import { formatOrigin, type Origin } from './origin.ts';
 import { isRecord } from './resource-fields.ts';
 import type { Settings } from './settings.ts';
 
+const OWN_SECTION = 'nodelet';
+
 export interface DescribedSetting {
   readonly path: string;
   /** As it would stand in a file. */
@@ -50,6 +52,23 @@ function leaves(settings: Settings): readonly Leaf[] {
       origin: entryOrigins.get(key) ?? origin,
     }));
   });
+}
+
+/** The KubeletConfiguration in force, defaults included and without our section, as `/configz` shows it. */
+export function buildKubeletConfiguration(settings: Settings): Readonly<Record<string, unknown>> {
+  const document: Record<string, unknown> = { kind: KIND, apiVersion: API_VERSION };
+  for (const { parts, value } of leaves(settings)) {
+    if (parts[0] === OWN_SECTION) continue;
+    let place = document;
+    for (const part of parts.slice(0, -1)) {
+      const below = place[part];
+      const next: Record<string, unknown> = isRecord(below) ? { ...below } : {};
+      place[part] = next;
+      place = next;
+    }
+    place[parts.at(-1) ?? ''] = value;
+  }
+  return document;
 }
 
 /** A KubeletConfiguration file with our section; with `hasOrigins`, each line says where its value came from. */

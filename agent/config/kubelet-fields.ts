@@ -216,7 +216,7 @@ const SERVER = {
   enableServer: bool(true, { flag: 'enable-server' }),
   address: text('0.0.0.0', { flag: 'address', check: checkAddress }),
   port: int(10_250, { flag: 'port', min: 1, max: 65_535, zero: 'default' }),
-  readOnlyPort: int(0, { status: accepted, flag: 'read-only-port', min: 0, max: 65_535 }),
+  readOnlyPort: int(0, { flag: 'read-only-port', min: 0, max: 65_535 }),
   healthzPort: int(10_248, { flag: 'healthz-port', min: 0, max: 65_535 }),
   healthzBindAddress: text('127.0.0.1', {
     flag: 'healthz-bind-address',
@@ -245,9 +245,9 @@ const SERVER = {
   }),
   enableDebuggingHandlers: bool(true, { flag: 'enable-debugging-handlers' }),
   enableContentionProfiling: bool(false, { status: accepted, flag: 'contention-profiling' }),
-  enableProfilingHandler: bool(true, { status: accepted }),
+  enableProfilingHandler: bool(true),
   enableDebugFlagsHandler: bool(true, { status: accepted }),
-  enableSystemLogHandler: bool(true, { status: accepted }),
+  enableSystemLogHandler: bool(true),
   enableSystemLogQuery: bool(false, { status: accepted }),
   streamingConnectionIdleTimeout: duration(4 * 60 * MINUTE, {
     flag: 'streaming-connection-idle-timeout',

@@ -12,6 +12,15 @@ export interface HealthCheck {
 
 export const PING: HealthCheck = { name: 'ping', problem: () => undefined };
 
+/** Under the kubelet's name; a log that cannot be written is dropped and never waited for. */
+export const logCheck: HealthCheck = { name: 'log', problem: () => undefined };
+
+/** Whoever gets an answer sees that the event loop turns; pods are looked after once the runtime has been read. */
+export function syncLoopCheck(snapshots: { readonly hasListed: boolean }): HealthCheck {
+  const problem = 'the container runtime has not told yet what runs';
+  return { name: 'syncloop', problem: () => (snapshots.hasListed ? undefined : problem) };
+}
+
 export function healthRoutes(checks: readonly HealthCheck[]): readonly Route[] {
   return [
     { methods: '*', path: '/healthz', isOpen: true, handle: exchange => answerAll(exchange, checks) },

@@ -10,11 +10,16 @@ import type { RuntimeSnapshots } from '../runtime/snapshots.ts';
 import { Authenticator } from './authentication.ts';
 import { AuthorityFile } from './authority-file.ts';
 import { Authorizer } from './authorization.ts';
+import { checkpointRoutes } from './checkpoint.ts';
+import { configzRoutes } from './configz.ts';
 import { containerLogRoutes } from './container-logs.ts';
-import { healthRoutes, PING } from './healthz.ts';
+import { healthRoutes, logCheck, PING, syncLoopCheck } from './healthz.ts';
 import { NodeServer } from './node-server.ts';
 import { PodChanges } from './pod-changes.ts';
+import { podRoutes, runningPodRoutes } from './pod-lists.ts';
+import { profileRoutes } from './profiles.ts';
 import type { Route } from './router.ts';
+import { runRoutes } from './run.ts';
 import { ensureSelfSigned } from './self-signed.ts';
 import {
   CertificateFiles,
@@ -24,6 +29,7 @@ import {
 } from './serving-certificate.ts';
 import { streamingRoutes } from './streaming.ts';
 import { DEBUG_ROOTS, switchedOffRoutes } from './switched-off.ts';
+import { systemLogRoutes } from './system-logs.ts';
 
 export interface ServerDeps {
   readonly config: Config;
@@ -64,23 +70,38 @@ export async function openNodeServer(
 }
 
 function buildRoutes(deps: ServerDeps): readonly Route[] {
-  const { debuggingHandlers } = deps.config.server;
+  const { debuggingHandlers, systemLogHandler, profilingHandler } = deps.config.server;
   return [
-    ...healthRoutes([PING]),
+    ...healthRoutes([PING, logCheck, syncLoopCheck(deps.snapshots)]),
+    ...podRoutes(deps.pods),
     ...(debuggingHandlers
       ? buildDebugRoutes(deps)
       : switchedOffRoutes(DEBUG_ROOTS, 'Debug endpoints are disabled.')),
+    ...(systemLogHandler
+      ? systemLogRoutes(SYSTEM_LOGS)
+      : switchedOffRoutes(['logs'], 'logs endpoint is disabled.')),
+    ...(profilingHandler
+      ? profileRoutes()
+      : switchedOffRoutes(['debug/pprof'], 'profiling endpoint is disabled.')),
   ];
 }
+
+const SYSTEM_LOGS = '/var/log';
 
 /** What reaches into pods; "debugging" is what the kubelet's configuration calls it. */
 function buildDebugRoutes({ config, runtime, snapshots, pods, clock }: ServerDeps): readonly Route[] {
   const changes = new PodChanges(snapshots);
   const canSplitStreams = config.featureGates['PodLogsQuerySplitStreams'] === true;
   const idleTimeoutMs = config.server.streamingIdleTimeoutMs;
+  const isCheckpointOn = config.featureGates['ContainerCheckpoint'] !== false;
+  const { rootDir } = config.pods;
   return [
     ...containerLogRoutes({ pods, snapshots, changes, clock, canSplitStreams }),
     ...streamingRoutes({ pods, snapshots, runtime, idleTimeoutMs }),
+    ...runRoutes({ pods, snapshots, runtime }),
+    ...runningPodRoutes(snapshots),
+    ...configzRoutes(config.document),
+    ...(isCheckpointOn ? checkpointRoutes({ pods, snapshots, runtime, clock, rootDir }) : []),
   ];
 }
 

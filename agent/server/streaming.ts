@@ -9,6 +9,7 @@ import type { RuntimeSnapshots } from '../runtime/snapshots.ts';
 import { findContainerSpec } from './container-spec.ts';
 import { type Exchange, sendText } from './exchange.ts';
 import type { Route } from './router.ts';
+import { runningContainer } from './running-container.ts';
 import { proxyUpgrade } from './upgrade-proxy.ts';
 
 export interface StreamingDeps {
@@ -136,11 +137,6 @@ function readStreams(query: URLSearchParams): Streams | undefined {
 
 function findPod(params: Exchange['params'], { pods }: StreamingDeps): Pod | undefined {
   return pods.find(params['namespace'] ?? '', params['pod'] ?? '');
-}
-
-function runningContainer(pod: Pod, name: string, snapshots: RuntimeSnapshots): string | undefined {
-  const observed = snapshots.get(pod.metadata.uid ?? '');
-  return observed?.containers.find(container => container.name === name && container.state === 'running')?.id;
 }
 
 function refused(status: number, text: string): Target {

@@ -1,0 +1,13 @@
+import type { ServerResponse } from 'node:http';
+import type { Route } from './router.ts';
+
+/** The configuration in force. */
+export function configzRoutes(document: Readonly<Record<string, unknown>>): readonly Route[] {
+  const body = JSON.stringify({ kubeletconfig: document });
+  return [{ methods: ['GET'], path: '/configz', handle: ({ response }) => sendConfig(response, body) }];
+}
+
+function sendConfig(response: ServerResponse, body: string): void {
+  response.writeHead(200, { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' });
+  response.end(body);
+}
