@@ -48,7 +48,7 @@ export function parseLogQuery(
   if (limitBytes !== undefined && limitBytes < 1) return INVALID;
   if (sinceSeconds !== undefined && (sinceSeconds < 1 || sinceTimeMs !== undefined)) return INVALID;
   const stream = query.get('stream') ?? 'All';
-  if (!(stream in STREAMS) || (stream !== 'All' && tailLines !== undefined)) return INVALID;
+  if (!Object.hasOwn(STREAMS, stream) || (stream !== 'All' && tailLines !== undefined)) return INVALID;
   if (stream !== 'All' && !canSplitStreams) return refuseStream(stream);
   return {
     kind: 'ok',
