@@ -215,7 +215,8 @@ function buildPods(
   const allocatable = (): Readonly<Record<string, string>> =>
     (node.view.current() ?? node.localNode()).status?.allocatable ?? {};
   const { rootDir } = config.pods;
-  const volumes = new VolumeManager({ client, rootDir, logger, clock, node: { allocatable } });
+  const labels = (): Readonly<Record<string, string>> | undefined => node.view.current()?.metadata.labels;
+  const volumes = new VolumeManager({ client, rootDir, logger, clock, node: { allocatable, labels } });
   const writer = new StatusWriter({ client, logger, signal });
   const warnings = new RecentWarnings();
   const events = new PodEvents({ recorder, warnings, clock, logger: logger.child({ component: 'pod' }) });

@@ -1,5 +1,5 @@
 // PersistentVolumes and their claims (core/v1), as far as the agent acts on them.
-import type { KubeObject, Quantity } from './objects.ts';
+import type { KubeObject, NodeSelectorTerm, Quantity } from './objects.ts';
 
 export interface PersistentVolumeClaim extends KubeObject {
   readonly spec: { readonly volumeName?: string; readonly volumeMode?: string };
@@ -13,6 +13,7 @@ export interface PersistentVolumeSpec {
   readonly volumeMode?: string;
   readonly claimRef?: { readonly uid?: string };
   readonly mountOptions?: readonly string[];
+  readonly nodeAffinity?: { readonly required?: { readonly nodeSelectorTerms: readonly NodeSelectorTerm[] } };
   readonly hostPath?: { readonly path: string; readonly type?: string };
   readonly local?: { readonly path: string; readonly fsType?: string };
   readonly nfs?: { readonly server: string; readonly path: string; readonly readOnly?: boolean };

@@ -2,7 +2,7 @@
 
 import type { Device, MountInput } from '../../cri-proto/runtime.v1.ts';
 import type { Container, VolumeMount } from '../api/objects.ts';
-import type { PreparedVolume } from '../volume/volume-manager.ts';
+import type { ImageVolume, PreparedVolume } from '../volume/prepared-volume.ts';
 import { expandVariables } from './expansion.ts';
 
 export interface MountsInput {
@@ -76,6 +76,7 @@ export function buildSubPath(
 function buildMount(mount: VolumeMount, index: number, input: MountsInput): Mount {
   const { container, volumes, variables, subPaths } = input;
   const volume = volumes.get(mount.name);
+  if (volume?.kind === 'image') return buildImageMount(mount, volume, variables);
   if (volume?.kind !== 'mount') {
     const message = `cannot find volume "${mount.name}" to mount into container "${container.name}"`;
     return { kind: 'refused', message };
@@ -91,6 +92,24 @@ function buildMount(mount: VolumeMount, index: number, input: MountsInput): Moun
       recursiveReadOnly: recursive.isRecursive,
       selinuxRelabel: volume.needsSELinuxRelabel,
       propagation: PROPAGATION[mount.mountPropagation as keyof typeof PROPAGATION] ?? 'PROPAGATION_PRIVATE',
+    },
+  };
+}
+
+function buildImageMount(
+  mount: VolumeMount,
+  { reference, imageRef }: ImageVolume,
+  variables: ReadonlyMap<string, string>,
+): Mount {
+  const built = buildSubPath(mount, variables);
+  if (built.kind === 'refused') return built;
+  return {
+    kind: 'ok',
+    mount: {
+      containerPath: absolutePath(expandVariables(mount.mountPath, name => variables.get(name))),
+      image: { image: imageRef ?? reference, userSpecifiedImage: reference },
+      imageSubPath: built.subPath,
+      readonly: true,
     },
   };
 }

@@ -9,6 +9,7 @@ import { ConflictError, errorMessage } from '../lib/errors.ts';
 import { type ObservedContainer, readySandbox } from '../runtime/observed-pod.ts';
 import type { RuntimeSubject } from '../runtime/snapshots.ts';
 import { podDirectory } from '../volume/pod-directories.ts';
+import type { PreparedVolume } from '../volume/prepared-volume.ts';
 import { buildContainerConfig } from './container-config.ts';
 import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
 import { buildEnvironment } from './environment.ts';
@@ -22,6 +23,7 @@ import { findContainer } from './pod-containers.ts';
 import type { PodContext } from './pod-context.ts';
 import type { PodAction } from './pod-plan.ts';
 import { prepareSubPaths } from './prepare-sub-paths.ts';
+import { pullVolumeImages } from './pull-volume-images.ts';
 import { buildSandboxConfig } from './sandbox-config.ts';
 
 type StartAction = PodAction & { kind: 'startContainer' };
@@ -142,9 +144,13 @@ async function createContainer(
   }
   const image = await imageOf(container, target, effects, signals);
   if (image.kind === 'failed') return image;
+  const { volumes = new Map<string, PreparedVolume>() } = target.memory;
+  const withImages = await pullVolumeImages(pod, container, volumes, effects, { signal: signals.interrupt });
+  if (withImages.kind === 'failed') return withImages;
+  const prepared = { ...target, memory: { ...target.memory, volumes: withImages.volumes } };
   const context = await effects.contexts.read(pod);
   const podIPs = pod.spec.hostNetwork ? context.nodeIPs : sandbox.podIPs;
-  const config = await configure(container, attempt, image, target, context, podIPs, effects, signals);
+  const config = await configure(container, attempt, image, prepared, context, podIPs, effects, signals);
   if ('reason' in config) return config;
 
   const sandboxConfig = buildSandboxConfig(pod, sandbox.attempt, context);

@@ -10,6 +10,14 @@ export function matchesNode({ nodeSelector, affinity }: PodSpec, { metadata }: N
   return required.nodeSelectorTerms.some(term => matchesTerm(term, labels, metadata.name));
 }
 
+/** Whether one of the terms selects a node with these labels (a PersistentVolume's nodeAffinity). */
+export function matchesNodeSelectorTerms(
+  terms: readonly NodeSelectorTerm[],
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  return terms.some(term => matchesTerm(term, labels, ''));
+}
+
 function matchesTerm(
   { matchExpressions = [], matchFields = [] }: NodeSelectorTerm,
   labels: Readonly<Record<string, string>>,

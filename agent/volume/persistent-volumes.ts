@@ -7,6 +7,7 @@ import { Backoff } from '../lib/backoff.ts';
 import { DeniedError, errorMessage } from '../lib/errors.ts';
 import { Semaphore } from '../lib/semaphore.ts';
 import { sleep } from '../lib/sleep.ts';
+import { matchesNodeSelectorTerms } from '../resources/node-affinity.ts';
 import {
   bindingProblem,
   claimProblem,
@@ -32,6 +33,8 @@ export interface ClaimReference {
 export interface PersistentVolumesDeps {
   readonly client: ApiClient;
   readonly rootDir: string;
+  /** Of the Node; undefined before it is known. */
+  readonly nodeLabels: () => Readonly<Record<string, string>> | undefined;
 }
 
 /** A volume that a claim led to. */
@@ -85,7 +88,7 @@ export class PersistentVolumes {
     };
     const refused = modeProblem(pod, volume, bound.volume);
     if (refused !== undefined) return failed('claim', refused);
-    return this.#take(bound) ?? (await this.#setUp(bound, signal));
+    return this.#affinityFailure(bound.volume) ?? this.#take(bound) ?? (await this.#setUp(bound, signal));
   }
 
   /** The pod's volumes are torn down: others may have what was its alone, and devices without a pod are let go. */
@@ -145,6 +148,13 @@ export class PersistentVolumes {
       }
       await sleep(backoff.nextMs(), { signal });
     }
+  }
+
+  #affinityFailure({ metadata, spec }: PersistentVolume): FailedVolume | undefined {
+    const terms = spec.nodeAffinity?.required?.nodeSelectorTerms;
+    const labels = this.#deps.nodeLabels();
+    if (!terms || !labels || matchesNodeSelectorTerms(terms, labels)) return undefined;
+    return failed('MountVolume.NodeAffinity check', 'no matching NodeSelectorTerms', metadata.name);
   }
 
   #take({ volume, podUID }: BoundVolume): FailedVolume | undefined {

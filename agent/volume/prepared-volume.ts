@@ -18,7 +18,16 @@ export interface MappedVolume {
   readonly isReadOnly: boolean;
 }
 
-export type PreparedVolume = MountedVolume | MappedVolume;
+/** The content of an image, which the runtime mounts by itself (CRI Mount.image). */
+export interface ImageVolume {
+  readonly kind: 'image';
+  readonly reference: string;
+  readonly pullPolicy: string | undefined;
+  /** What the runtime calls it; undefined before it is pulled. */
+  readonly imageRef: string | undefined;
+}
+
+export type PreparedVolume = MountedVolume | MappedVolume | ImageVolume;
 
 /** An operation as the kubelet's events name it; `claim` is what comes before any. */
 export type VolumeStage =

@@ -30,6 +30,8 @@ import {
 export interface NodeFacts {
   /** Node allocatable as it stands now; empty before it is known. */
   allocatable(): Allocatable;
+  /** Of the Node; undefined before it is known. */
+  labels(): Readonly<Record<string, string>> | undefined;
 }
 
 export type UpdateOutcome =
@@ -75,6 +77,10 @@ export class VolumeSetUp {
       }
       case 'nfs':
         return await this.#ensureNfs(pod, volume.name, parsed.source, signal);
+      case 'image': {
+        const { reference = '', pullPolicy } = parsed.source; // pulled when a container that mounts it starts
+        return { kind: 'ready', volume: { kind: 'image', reference, pullPolicy, imageRef: undefined } };
+      }
       case 'unsupported':
         return { kind: 'failed', problem: `volume kind ${parsed.field} is not supported by this node` };
       default:

@@ -90,7 +90,7 @@ export class VolumeManager {
   constructor({ client, rootDir, logger, clock, node }: VolumeManagerOptions) {
     this.objects = new ObjectStore({ client, logger });
     this.#tokens = new TokenStore({ client, clock, logger });
-    this.#persistent = new PersistentVolumes({ client, rootDir });
+    this.#persistent = new PersistentVolumes({ client, rootDir, nodeLabels: () => node.labels() });
     this.#setUp = new VolumeSetUp({
       rootDir,
       clock,

@@ -24,6 +24,11 @@ export interface NfsSource {
   readonly readOnly?: boolean;
 }
 
+export interface ImageSource {
+  readonly reference?: string;
+  readonly pullPolicy?: string;
+}
+
 export interface ClaimSource {
   readonly claimName: string;
   readonly readOnly?: boolean;
@@ -97,6 +102,7 @@ export type VolumeSource =
   | { readonly kind: 'persistentVolumeClaim'; readonly source: ClaimSource }
   /** A claim made for this volume of this pod; its name follows from theirs. */
   | { readonly kind: 'ephemeral' }
+  | { readonly kind: 'image'; readonly source: ImageSource }
   | ContentVolume
   | { readonly kind: 'unsupported'; readonly field: string };
 
@@ -115,6 +121,8 @@ export function parseVolumeSource(volume: Volume): VolumeSource {
       return { kind: field, source: volume[field] as NfsSource };
     case 'persistentVolumeClaim':
       return { kind: field, source: volume[field] as ClaimSource };
+    case 'image':
+      return { kind: field, source: volume[field] as ImageSource };
     case 'ephemeral':
       return { kind: field };
     case 'configMap':

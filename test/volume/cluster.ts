@@ -79,7 +79,10 @@ export class VolumeCluster {
       rootDir: this.rootDir,
       logger,
       clock: { nowMs: () => systemClock.nowMs() + skewMs },
-      node: { allocatable: () => ({ cpu: '2', memory: '64Mi' }) },
+      node: {
+        allocatable: () => ({ cpu: '2', memory: '64Mi' }),
+        labels: () => ({ 'kubernetes.io/hostname': NODE }),
+      },
     });
     const abort = new AbortController();
     const woken: string[] = [];
@@ -129,6 +132,13 @@ export class VolumeCluster {
       spec: { nodeName: NODE, serviceAccountName: 'default', containers: [container], volumes, ...spec },
     });
   }
+}
+
+/** Where a volume that was set up lies on the node; empty for one that is none of the node's files. */
+export function hostPathOf(outcome: VolumesOutcome, name: string): string {
+  if (outcome.kind !== 'ready') throw new Error(JSON.stringify(outcome));
+  const volume = outcome.volumes.get(name);
+  return volume === undefined || volume.kind === 'image' ? '' : volume.hostPath;
 }
 
 /** The volume that admission gives every pod. */

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { Pod } from '../../agent/api/objects.ts';
 import { listMounts } from '../../agent/host/mount-info.ts';
-import { apiAccess, NODE, never, VolumeCluster } from './cluster.ts';
+import { apiAccess, hostPathOf, NODE, never, VolumeCluster } from './cluster.ts';
 
 const ROUNDS = 20;
 const PODS = 3;
@@ -59,8 +59,7 @@ await t.test(`killed ${ROUNDS} times on node ${NODE}`, async t => {
     for (const pod of pods) {
       if (round % 2 === 0) {
         const outcome = await agent.ensure(pod);
-        const path = (name: string): string =>
-          outcome.kind === 'ready' ? (outcome.volumes.get(name)?.hostPath ?? '') : JSON.stringify(outcome);
+        const path = (name: string): string => hostPathOf(outcome, name);
         const names = (await readdir(path('config'))).filter(name => !name.startsWith('..'));
         t.same(names.sort(), ['a', 'b']);
         t.equal((await readdir(path('config'))).length, 4, 'one generation');

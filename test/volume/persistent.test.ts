@@ -7,8 +7,7 @@ import t from 'tap';
 import type { Pod } from '../../agent/api/objects.ts';
 import { listMounts } from '../../agent/host/mount-info.ts';
 import { isMountPoint } from '../../agent/host/mounts.ts';
-import type { VolumesOutcome } from '../../agent/volume/volume-manager.ts';
-import { NAMESPACE, never, VolumeCluster } from './cluster.ts';
+import { hostPathOf, NAMESPACE, never, VolumeCluster } from './cluster.ts';
 
 spawnSync('ip', ['link', 'set', 'lo', 'up']);
 const cluster = await VolumeCluster.start();
@@ -24,10 +23,14 @@ interface Spec {
   readonly accessModes?: readonly string[];
   readonly volumeMode?: string;
   readonly phase?: string;
+  readonly host?: string;
 }
 
 /** A volume and a claim that are each other's, as the controller would make them. */
-async function bind(name: string, { source, phase = 'Bound', volumeMode = 'Filesystem', ...more }: Spec) {
+async function bind(
+  name: string,
+  { source, phase = 'Bound', volumeMode = 'Filesystem', host = 'node-1', ...more }: Spec,
+) {
   const accessModes = more.accessModes ?? ['ReadWriteOnce'];
   const storage = '1Gi';
   const claimSpec = {
@@ -42,7 +45,9 @@ async function bind(name: string, { source, phase = 'Bound', volumeMode = 'Files
   const claimRef = { namespace: NAMESPACE, name, uid: claim.metadata.uid };
   const nodeAffinity = {
     required: {
-      nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'Exists' }] }],
+      nodeSelectorTerms: [
+        { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [host] }] },
+      ],
     },
   };
   const spec = { ...source, capacity: { storage }, accessModes, volumeMode, claimRef, nodeAffinity };
@@ -52,11 +57,6 @@ async function bind(name: string, { source, phase = 'Bound', volumeMode = 'Files
 const claimVolume = (claimName: string) => ({ name: 'data', persistentVolumeClaim: { claimName } });
 const uidOf = (pod: Pod): string => pod.metadata.uid ?? '';
 const tearDown = (pod: Pod): Promise<void> => agent.manager.teardownVolumes(uidOf(pod), { signal: never });
-
-function pathOf(outcome: VolumesOutcome): string {
-  if (outcome.kind !== 'ready') throw new Error(JSON.stringify(outcome));
-  return outcome.volumes.get('data')?.hostPath ?? '';
-}
 
 await t.test('a claim that cannot be used yet, and says why', async t => {
   const pod = await cluster.pod('early', [claimVolume('nothing')]);
@@ -86,7 +86,7 @@ await t.test('a local directory keeps its data and its group', async t => {
   await bind('directory', { source: { local: { path } } });
   const securityContext = { fsGroup: 4000, fsGroupChangePolicy: 'OnRootMismatch' };
   const pod = await cluster.pod('first', [claimVolume('directory')], { securityContext });
-  const mounted = pathOf(await agent.ensure(pod));
+  const mounted = hostPathOf(await agent.ensure(pod), 'data');
   t.equal(mounted, join(cluster.rootDir, 'pods', uidOf(pod), 'volumes/kubernetes.io~local-volume/directory'));
   t.match(await stat(join(mounted, 'old/file')), { gid: 4000, mode: 0o100660 });
   await writeFile(join(mounted, 'new'), 'of the pod');
@@ -112,6 +112,14 @@ await t.test('a path that is not there', async t => {
       },
     ],
   });
+});
+
+await t.test('a volume of another node', async t => {
+  await bind('elsewhere', { source: { local: { path: data } }, host: 'node-2' });
+  const message =
+    'MountVolume.NodeAffinity check failed for volume "elsewhere" : no matching NodeSelectorTerms';
+  const outcome = await agent.ensure(await cluster.pod('elsewhere', [claimVolume('elsewhere')]));
+  t.match(outcome, { failures: [{ event: { reason: 'FailedMount', message } }] });
 });
 
 await t.test('hostPath is taken as it is, CSI is named as not served', async t => {
@@ -151,7 +159,7 @@ await t.test('a device', async t => {
 
   await bind('disk', { source: { local: { path: device } } });
   const pod = await cluster.pod('disk', [claimVolume('disk')]);
-  const mounted = pathOf(await agent.ensure(pod));
+  const mounted = hostPathOf(await agent.ensure(pod), 'data');
   t.equal(
     (await listMounts()).find(({ target }) => target === mounted)?.fsType,
     'ext4',
@@ -162,7 +170,10 @@ await t.test('a device', async t => {
   const devices = join(cluster.rootDir, 'plugins/kubernetes.io/local-volume/mounts');
   t.same(await readdir(devices), [], 'let go with its last pod');
   const again = await cluster.pod('disk-again', [claimVolume('disk')]);
-  t.equal(await readFile(join(pathOf(await agent.ensure(again)), 'kept'), 'utf8'), 'on the device');
+  t.equal(
+    await readFile(join(hostPathOf(await agent.ensure(again), 'data'), 'kept'), 'utf8'),
+    'on the device',
+  );
   await tearDown(again);
 
   await bind('raw', { source: { local: { path: device } }, volumeMode: 'Block' });

@@ -6,18 +6,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import type { Pod, Volume } from '../../agent/api/objects.ts';
 import { listMounts } from '../../agent/host/mount-info.ts';
-import type { VolumesOutcome } from '../../agent/volume/volume-manager.ts';
-import { apiAccess, never, VolumeCluster } from './cluster.ts';
+import { apiAccess, hostPathOf, never, VolumeCluster } from './cluster.ts';
 import { eventually, percentile } from './eventually.ts';
 
 spawnSync('ip', ['link', 'set', 'lo', 'up']);
 const cluster = await VolumeCluster.start();
 t.teardown(() => cluster.stop());
-
-function pathOf(outcome: VolumesOutcome, volume: string): string {
-  if (outcome.kind !== 'ready') throw new Error(JSON.stringify(outcome));
-  return outcome.volumes.get(volume)?.hostPath ?? '';
-}
 
 function configMapVolume(name: string, more: object = {}): Volume {
   return { name, configMap: { name, defaultMode: 420, ...more } };
@@ -34,7 +28,7 @@ await t.test('the volume every pod has', async t => {
     const startedMs = performance.now();
     const outcome = await agent.ensure(pod);
     samples.push(performance.now() - startedMs);
-    const path = pathOf(outcome, 'kube-api-access');
+    const path = hostPathOf(outcome, 'kube-api-access');
     t.equal(
       path,
       join(cluster.rootDir, 'pods', uidOf(pod), 'volumes/kubernetes.io~projected/kube-api-access'),
@@ -81,15 +75,15 @@ await t.test('files follow their objects', async t => {
     },
   ]);
   const outcome = await agent.ensure(pod);
-  t.equal(await modeOf(pathOf(outcome, 'live')), '777');
-  t.equal(await modeOf(join(pathOf(outcome, 'creds'), 'key')), '400');
+  t.equal(await modeOf(hostPathOf(outcome, 'live')), '777');
+  t.equal(await modeOf(join(hostPathOf(outcome, 'creds'), 'key')), '400');
   const samples: number[] = [];
   for (let value = 1; value <= 30; value++) {
     const [resource, volume] = value % 2 === 0 ? ['configmaps', 'live'] : ['secrets', 'creds'];
     const field = value % 2 === 0 ? 'data' : 'stringData';
     const startedMs = performance.now();
     await cluster.patch(resource, 'live', { [field]: { key: `${value}` } });
-    const file = join(pathOf(outcome, volume), 'key');
+    const file = join(hostPathOf(outcome, volume), 'key');
     await eventually(`${resource} ${value}`, async () => (await readFile(file, 'utf8')) === `${value}`);
     samples.push(performance.now() - startedMs);
   }
@@ -101,17 +95,17 @@ await t.test('files follow their objects', async t => {
   agent.manager.updatePod(
     await cluster.patch<Pod>('pods', 'live', { metadata: { labels: { tier: 'front' } } }),
   );
-  const labels = join(pathOf(outcome, 'info'), 'labels');
+  const labels = join(hostPathOf(outcome, 'info'), 'labels');
   await eventually('labels', async () => (await readFile(labels, 'utf8')) === 'app="live"\ntier="front"');
 
   await cluster.delete('configmaps', 'live');
   await cluster.patch('secrets', 'live', { stringData: { key: 'after' } });
   await eventually(
     'the secret still moves',
-    async () => (await readFile(join(pathOf(outcome, 'creds'), 'key'), 'utf8')) === 'after',
+    async () => (await readFile(join(hostPathOf(outcome, 'creds'), 'key'), 'utf8')) === 'after',
   );
   t.equal(
-    await readFile(join(pathOf(outcome, 'live'), 'key'), 'utf8'),
+    await readFile(join(hostPathOf(outcome, 'live'), 'key'), 'utf8'),
     '30',
     'a deleted object leaves its last content',
   );
@@ -170,16 +164,16 @@ await t.test('users and groups of files', async t => {
   const pod = await cluster.pod('grouped', volumes, { securityContext: { runAsUser: 1000, fsGroup: 2000 } });
   const outcome = await agent.ensure(pod);
   // By way of ..data: fs.protected_symlinks lets not even root follow the link that is the user's.
-  const token = await stat(join(pathOf(outcome, 'kube-api-access'), '..data/token'));
+  const token = await stat(join(hostPathOf(outcome, 'kube-api-access'), '..data/token'));
   t.match(token, { uid: 1000, gid: 2000 });
   t.equal(token.mode & 0o777, 0o640);
-  const key = await stat(join(pathOf(outcome, 'creds'), 'key'));
+  const key = await stat(join(hostPathOf(outcome, 'creds'), 'key'));
   t.match(key, { uid: 0, gid: 2000 });
   t.equal(key.mode & 0o777, 0o440);
-  t.equal(await modeOf(pathOf(outcome, 'scratch')), '2777');
-  t.equal((await stat(pathOf(outcome, 'scratch'))).gid, 2000);
+  t.equal(await modeOf(hostPathOf(outcome, 'scratch')), '2777');
+  t.equal((await stat(hostPathOf(outcome, 'scratch'))).gid, 2000);
   const alone = await cluster.pod('owned', [apiAccess()], { securityContext: { runAsUser: 1000 } });
-  const owned = await stat(join(pathOf(await agent.ensure(alone), 'kube-api-access'), '..data/token'));
+  const owned = await stat(join(hostPathOf(await agent.ensure(alone), 'kube-api-access'), '..data/token'));
   t.match(owned, { uid: 1000, gid: 0 });
   t.equal(owned.mode & 0o777, 0o600);
   await agent.stop();
@@ -189,13 +183,13 @@ await t.test('emptyDir in memory has its size and keeps its content over a resta
   const volumes = [{ name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }];
   const first = await cluster.startManager();
   const pod = await cluster.pod('memory', volumes);
-  const path = pathOf(await first.ensure(pod), 'shm');
+  const path = hostPathOf(await first.ensure(pod), 'shm');
   const mount = (await listMounts()).find(({ target }) => target === path);
   t.ok(mount?.superOptions.includes('size=1024k'), mount?.superOptions.join() ?? 'not mounted');
   await writeFile(join(path, 'data'), 'kept');
   await first.stop();
   const second = await cluster.startManager();
-  t.equal(pathOf(await second.ensure(pod), 'shm'), path);
+  t.equal(hostPathOf(await second.ensure(pod), 'shm'), path);
   t.equal(await readFile(join(path, 'data'), 'utf8'), 'kept');
   t.equal((await listMounts()).filter(({ target }) => target === path).length, 1);
   await second.manager.teardownVolumes(uidOf(pod), { signal: never });
@@ -206,7 +200,7 @@ await t.test('restarts, token refresh and an API server away', async t => {
   await cluster.put('configmaps', 'stays', { kind: 'ConfigMap', data: { key: 'last' } });
   const pod = await cluster.pod('restart', [apiAccess('kube-api-access', 600), configMapVolume('stays')]);
   const first = await cluster.startManager();
-  const file = join(pathOf(await first.ensure(pod), 'kube-api-access'), 'token');
+  const file = join(hostPathOf(await first.ensure(pod), 'kube-api-access'), 'token');
   const token = await readFile(file, 'utf8');
   await first.stop();
 
@@ -230,7 +224,7 @@ await t.test('restarts, token refresh and an API server away', async t => {
     `ready ${(performance.now() - startedMs).toFixed(0)} ms after a restart with the API server away`,
   );
   t.equal(await readFile(file, 'utf8'), renewed);
-  t.equal(await readFile(join(pathOf(outcome, 'stays'), 'key'), 'utf8'), 'last');
+  t.equal(await readFile(join(hostPathOf(outcome, 'stays'), 'key'), 'utf8'), 'last');
   const unseen: Pod = { ...pod, metadata: { ...pod.metadata, uid: 'unseen' } };
   t.match(await fourth.ensure(unseen), {
     kind: 'waiting',
@@ -243,7 +237,7 @@ await t.test('restarts, token refresh and an API server away', async t => {
   await cluster.patch('configmaps', 'stays', { data: { key: 'new' } });
   const updateMs = await eventually(
     'content after the outage',
-    async () => (await readFile(join(pathOf(outcome, 'stays'), 'key'), 'utf8')) === 'new',
+    async () => (await readFile(join(hostPathOf(outcome, 'stays'), 'key'), 'utf8')) === 'new',
     30_000,
   );
   t.comment(`content new ${updateMs.toFixed(0)} ms after the API server is back`);
@@ -272,7 +266,7 @@ await t.test('teardown leaves nothing, by any process, and no mount is entered',
   await agent.stop();
   const podDir = join(cluster.rootDir, 'pods', uidOf(pod));
   const foreign = join(cluster.rootDir, 'foreign');
-  const inside = join(pathOf(outcome, 'scratch'), 'inside');
+  const inside = join(hostPathOf(outcome, 'scratch'), 'inside');
   const make = spawnSync('sh', [
     '-c',
     `mkdir -p ${foreign} ${inside} && echo kept >${foreign}/data && mount --bind ${foreign} ${inside}`,

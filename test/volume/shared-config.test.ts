@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import t from 'tap';
 import type { Pod } from '../../agent/api/objects.ts';
-import { apiAccess, never, VolumeCluster } from './cluster.ts';
+import { apiAccess, hostPathOf, never, VolumeCluster } from './cluster.ts';
 import { eventually, percentile } from './eventually.ts';
 
 const PODS = 50;
@@ -81,7 +81,7 @@ await t.test('updates of a shared ConfigMap', async t => {
   const paths = await Promise.all(
     Array.from({ length: PODS }, async (_, index) => {
       const outcome = await agent.ensure(await cluster.pod(`shared-${index}`, [volume]));
-      return outcome.kind === 'ready' ? (outcome.volumes.get('shared')?.hostPath ?? '') : '';
+      return hostPathOf(outcome, 'shared');
     }),
   );
   const startedMs = new Map<number, number>();
