@@ -240,6 +240,7 @@ function buildPods(
       cgroupDriver: () => cgroupDriver.current,
       networkProblem: () => node.networkProblem(),
       supportsRecursiveReadOnly: () => node.supportsRecursiveReadOnly(),
+      runtimeVersion: () => node.runtimeVersion,
     },
   );
   const effects = {

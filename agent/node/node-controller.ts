@@ -171,6 +171,11 @@ export class NodeController {
     return findNetworkProblem(this.#runtime.facts());
   }
 
+  /** e.g. `containerd://1.7.24`; undefined before the runtime has answered. */
+  get runtimeVersion(): string | undefined {
+    return this.#runtime.version;
+  }
+
   /** Whether the runtime's default handler has CRI RuntimeHandlerFeatures.recursive_read_only_mounts. */
   supportsRecursiveReadOnly(): boolean {
     return this.#runtime.handlers.some(

@@ -19,6 +19,7 @@ const base: MountsInput = {
   hostsFile: undefined,
   terminationMessageFile: '/m',
   supportsRecursiveReadOnly: false,
+  runtimeVersion: 'containerd://2.1.0',
 };
 const MESSAGE = { containerPath: '/dev/termination-log', hostPath: '/m', selinuxRelabel: true };
 
@@ -114,5 +115,25 @@ t.test('buildSubPath()', async t => {
   ];
   for (const [mount, expected] of table) {
     t.same(buildSubPath({ name: 'data', mountPath: '/', ...mount }, base.variables), expected);
+  }
+});
+
+t.test('buildMounts() leaves an image volume to the runtime, where that can', async t => {
+  const image = {
+    kind: 'image' as const,
+    reference: 'a.io/app:1',
+    pullPolicy: undefined,
+    imageRef: 'sha256:1',
+  };
+  const volumeMounts = [{ name: 'data', mountPath: '/data', subPath: 'etc' }];
+  const container = { ...base.container, volumeMounts };
+  const input = { ...base, container, volumes: new Map([['data', image]]) };
+  const spec = { image: 'sha256:1', userSpecifiedImage: 'a.io/app:1' };
+  const mount = { containerPath: '/data', image: spec, imageSubPath: 'etc', readonly: true };
+  for (const runtimeVersion of ['containerd://2.1.0', 'containerd://v2.10.1', 'cri-o://1.33.0', undefined]) {
+    t.match(buildMounts({ ...input, runtimeVersion }), { kind: 'ok', mounts: [mount, MESSAGE] });
+  }
+  for (const runtimeVersion of ['containerd://1.7.24', 'containerd://2.0.5']) {
+    t.match(buildMounts({ ...input, runtimeVersion }), { kind: 'refused', message: /needs containerd 2.1/ });
   }
 });

@@ -15,6 +15,7 @@ export interface MountsInput {
   readonly terminationMessageFile: string;
   /** Of the pod's runtime handler (CRI RuntimeHandlerFeatures). */
   readonly supportsRecursiveReadOnly: boolean;
+  readonly runtimeVersion: string | undefined;
 }
 
 export type Mounts =
@@ -76,7 +77,7 @@ export function buildSubPath(
 function buildMount(mount: VolumeMount, index: number, input: MountsInput): Mount {
   const { container, volumes, variables, subPaths } = input;
   const volume = volumes.get(mount.name);
-  if (volume?.kind === 'image') return buildImageMount(mount, volume, variables);
+  if (volume?.kind === 'image') return buildImageMount(mount, volume, input);
   if (volume?.kind !== 'mount') {
     const message = `cannot find volume "${mount.name}" to mount into container "${container.name}"`;
     return { kind: 'refused', message };
@@ -99,8 +100,13 @@ function buildMount(mount: VolumeMount, index: number, input: MountsInput): Moun
 function buildImageMount(
   mount: VolumeMount,
   { reference, imageRef }: ImageVolume,
-  variables: ReadonlyMap<string, string>,
+  { variables, runtimeVersion = '' }: MountsInput,
 ): Mount {
+  // It would take the mount for one of a host path without a name, and say so in its own words.
+  if (isWithoutImageVolumes(runtimeVersion)) {
+    const message = `volume "${mount.name}" is an image volume: it needs containerd 2.1, this node has ${runtimeVersion}`;
+    return { kind: 'refused', message };
+  }
   const built = buildSubPath(mount, variables);
   if (built.kind === 'refused') return built;
   return {
@@ -112,6 +118,11 @@ function buildImageMount(
       readonly: true,
     },
   };
+}
+
+function isWithoutImageVolumes(runtimeVersion: string): boolean {
+  const [, major, minor] = /^containerd:\/\/v?(\d+)\.(\d+)/.exec(runtimeVersion) ?? [];
+  return major !== undefined && Number(major) * 1000 + Number(minor) < 2001;
 }
 
 type Recursion = { readonly kind: 'ok'; readonly isRecursive: boolean } | (Mounts & { kind: 'refused' });

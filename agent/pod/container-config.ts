@@ -52,8 +52,8 @@ export function buildContainerConfig(input: ContainerInput): ContainerConfigOutc
   const { pod, container, attempt, variables, context } = input;
   const security = buildContainerSecurity(pod, container, input.imageUser, context, input.targetId);
   if (security.kind === 'refused') return security;
-  const { supportsRecursiveReadOnly } = context;
-  const mounts = buildMounts({ ...input, supportsRecursiveReadOnly });
+  const { supportsRecursiveReadOnly, runtimeVersion } = context;
+  const mounts = buildMounts({ ...input, supportsRecursiveReadOnly, runtimeVersion });
   if (mounts.kind === 'refused') return mounts;
   const devices = buildDevices(container, input.volumes);
   if (devices.kind === 'refused') return devices;

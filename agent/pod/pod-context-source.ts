@@ -15,6 +15,7 @@ export interface NodeNow {
   cgroupDriver(): CgroupDriver;
   /** Whether the runtime's default handler can make mounts read-only with all that is mounted below them. */
   supportsRecursiveReadOnly(): boolean;
+  runtimeVersion(): string | undefined;
   /** Why pods with a network of their own cannot start now. */
   networkProblem(): string | undefined;
 }
@@ -88,6 +89,7 @@ export class PodContextSource {
       isSeccompDefault: pods.seccompDefault,
       isCpuLimited: pods.cpuCFSQuota,
       supportsRecursiveReadOnly: this.#now.supportsRecursiveReadOnly(),
+      runtimeVersion: this.#now.runtimeVersion(),
     };
   }
 }

@@ -17,4 +17,6 @@ export interface PodContext {
   readonly isSeccompDefault: boolean;
   readonly isCpuLimited: boolean;
   readonly supportsRecursiveReadOnly: boolean;
+  /** e.g. `containerd://1.7.24`; undefined before the runtime has answered. */
+  readonly runtimeVersion: string | undefined;
 }
