@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { errorMessage } from '../lib/errors.ts';
+import { cleanupCommand } from './cleanup.ts';
 import { configFieldsCommand } from './config-fields.ts';
 import { configShowCommand } from './config-show.ts';
 import { doctorCommand } from './doctor.ts';
@@ -41,6 +42,7 @@ export async function runCli(args: readonly string[], { runAgent, output }: CliD
     .addCommand(statusCommand(output, exit))
     .addCommand(explainCommand(output, exit))
     .addCommand(config)
+    .addCommand(cleanupCommand(output, exit))
     .addCommand(versionCommand(output))
     .addHelpText(
       'after',
