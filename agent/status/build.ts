@@ -13,8 +13,13 @@ export function buildPodStatus(input: StatusInput): PodStatus {
   const { pod, nowMs } = input;
   const old = pod.status ?? {};
   const now = formatTime(nowMs);
-  const { initContainerStatuses, containerStatuses, ephemeralContainerStatuses } = buildStatusLists(input);
-  const phase = buildStickyPhase(input, initContainerStatuses, containerStatuses);
+  const seen = buildStatusLists(input);
+  const seenPhase = buildStickyPhase(input, seen.initContainerStatuses, seen.containerStatuses);
+  // All is stopped and no container tells a success: a pod deleted while it was starting. Its conditions say that.
+  const phase = input.isTerminal && !isTerminalPhase(seenPhase) ? 'Failed' : seenPhase;
+  const { initContainerStatuses, containerStatuses, ephemeralContainerStatuses } = input.isTerminal
+    ? terminateLists(seen)
+    : seen;
   const isHeldBack = isTerminalPhase(phase) && !input.isTerminal;
   return {
     // A terminal phase is told only when nothing can run any more (mergePodStatus).
@@ -22,9 +27,9 @@ export function buildPodStatus(input: StatusInput): PodStatus {
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     conditions: buildConditions({
       pod,
-      phase,
-      initContainerStatuses,
-      containerStatuses,
+      phase: seenPhase,
+      initContainerStatuses: seen.initContainerStatuses,
+      containerStatuses: seen.containerStatuses,
       hasNetwork: isReadyToStart(input),
       // Told only with the terminal phase, when nothing can run any more (mergePodStatus).
       disruption: input.isTerminal ? input.verdict?.disruption : undefined,
@@ -61,19 +66,24 @@ function buildStatusLists(input: StatusInput): StatusLists {
   const regular = buildStatuses(input, spec.containers, status.containerStatuses);
   const init = buildStatuses(input, spec.initContainers, status.initContainerStatuses);
   const ephemeral = buildStatuses(input, spec.ephemeralContainers, status.ephemeralContainerStatuses);
+  return {
+    initContainerStatuses: init,
+    containerStatuses: regular.toSorted(byName),
+    ephemeralContainerStatuses: ephemeral.map(own => ({ ...own, ready: false })).toSorted(byName),
+  };
+}
+
+// Nothing runs any more: whatever has no end yet is given one (status_manager.go TerminatePod).
+function terminateLists(lists: StatusLists): StatusLists {
+  const { initContainerStatuses: init, containerStatuses: regular } = lists;
   const hasInitialized = init.length === 0 || regular.some(({ containerID }) => containerID !== undefined);
   const lastStartedInit = init.findLastIndex(({ containerID }) => containerID !== undefined);
   return {
     initContainerStatuses: init.map((own, index) =>
-      input.isTerminal && index <= Math.max(0, lastStartedInit) ? terminateStatus(own) : own,
+      index <= Math.max(0, lastStartedInit) ? terminateStatus(own) : own,
     ),
-    containerStatuses: regular
-      .map(own => (input.isTerminal && hasInitialized ? terminateStatus(own) : own))
-      .toSorted(byName),
-    ephemeralContainerStatuses: ephemeral
-      .map(own => (input.isTerminal ? terminateStatus(own) : own))
-      .map(own => ({ ...own, ready: false }))
-      .toSorted(byName),
+    containerStatuses: hasInitialized ? regular.map(terminateStatus) : regular,
+    ephemeralContainerStatuses: lists.ephemeralContainerStatuses.map(terminateStatus),
   };
 }
 
@@ -101,9 +111,7 @@ function buildStickyPhase(
   if (oldPhase === 'Succeeded' || oldPhase === 'Failed') return oldPhase;
   if (input.verdict && input.isTerminal) return 'Failed';
   const { isTerminal, pod } = input;
-  const phase = buildPhase({ spec: pod.spec, initStatuses, statuses, isTerminal });
-  // All is stopped and no container tells a success: a pod deleted while it was starting.
-  return isTerminal && !isTerminalPhase(phase) ? 'Failed' : phase;
+  return buildPhase({ spec: pod.spec, initStatuses, statuses, isTerminal });
 }
 
 function isTerminalPhase(phase: PodPhase): boolean {

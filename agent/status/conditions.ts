@@ -62,6 +62,8 @@ function buildCondition(
   old: readonly PodCondition[],
 ): PodCondition {
   const before = old.find(condition => condition.type === type);
+  // Once the pod is over nothing is said anew: why it was not ready in the end stays.
+  if (before?.status === verdict.status && isOver(pod)) return before;
   const lastTransitionTime = before?.status === verdict.status ? (before.lastTransitionTime ?? now) : now;
   return {
     type,
@@ -70,6 +72,10 @@ function buildCondition(
     lastTransitionTime,
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
   };
+}
+
+function isOver({ status }: Pod): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
 function initializedVerdict({

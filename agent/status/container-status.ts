@@ -2,6 +2,7 @@
 
 import type { Container, ContainerState, ContainerStateTerminated, ContainerStatus } from '../api/objects.ts';
 import type { ContainerVerdicts } from '../probe/container-probes.ts';
+import { isRestartedAfterExit } from '../resources/restart-policy.ts';
 import type { ObservedContainer } from '../runtime/observed-pod.ts';
 import type { StatusInput } from './status-input.ts';
 import { formatTime } from './timestamp.ts';
@@ -17,7 +18,7 @@ export function buildContainerStatus(
   const instances = input.observed.containers.filter(({ name }) => name === container.name);
   const [newest, previous] = instances;
   const { state, lastState } = newest
-    ? statesOf(input, container.name, newest, previous, old)
+    ? statesOf(input, container, newest, previous, old)
     : stateWithoutInstance(input, container, old);
   const verdicts = newest && state.running ? (input.verdicts.get(newest.id) ?? {}) : {};
   const isStarted = state.running !== undefined && hasStarted(container, verdicts, newest, old, input);
@@ -118,19 +119,29 @@ function userOf(
 
 function statesOf(
   input: StatusInput,
-  name: string,
+  container: Container,
   newest: ObservedContainer,
   previous: ObservedContainer | undefined,
   old: ContainerStatus | undefined,
 ): { readonly state: ContainerState; readonly lastState: ContainerState } {
   const state = stateOf(input, newest);
   const lastState = previous ? stateOf(input, previous) : (old?.lastState ?? {});
-  const waiting = input.waiting.get(name);
+  const waiting = input.waiting.get(container.name);
   // A container that is to start again shows why it does not yet; its end moves to lastState.
-  if (waiting && !state.running) {
+  if (waiting && isToStart(input, container, state)) {
     return { state: { waiting }, lastState: state.terminated ? state : lastState };
   }
   return { state, lastState };
+}
+
+// What ended for good has its end to show, not a failure to start.
+function isToStart(
+  { pod }: StatusInput,
+  container: Container,
+  { running, terminated }: ContainerState,
+): boolean {
+  if (running || pod.metadata.deletionTimestamp !== undefined) return false;
+  return !terminated || isRestartedAfterExit(pod.spec, container, terminated.exitCode);
 }
 
 function stateOf(input: StatusInput, instance: ObservedContainer): ContainerState {
@@ -154,8 +165,8 @@ function terminatedState(input: StatusInput, instance: ObservedContainer): Conta
     exitCode: instance.exitCode,
     reason: instance.reason,
     ...(message === '' ? {} : { message }),
-    startedAt: instance.startedAtMs === undefined ? null : formatTime(instance.startedAtMs),
-    finishedAt: instance.finishedAtMs === undefined ? null : formatTime(instance.finishedAtMs),
+    startedAt: formatTime(instance.startedAtMs ?? 0), // the epoch for one that never ran, as the runtime has it
+    finishedAt: formatTime(instance.finishedAtMs ?? 0),
     containerID: `${input.runtimeName}://${instance.id}`,
   };
 }

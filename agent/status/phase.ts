@@ -1,4 +1,5 @@
 import type { Container, ContainerState, ContainerStatus, PodSpec } from '../api/objects.ts';
+import { isRestartedAfterExit } from '../resources/restart-policy.ts';
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
 
@@ -45,8 +46,8 @@ function countInit({ spec, initStatuses }: PhaseInput): InitCounts {
     const exitCode = lastEnd(status)?.exitCode;
     if (exitCode === undefined) isPending = true;
     else if (exitCode !== 0) {
-      if (spec.restartPolicy === 'Never') hasFailed = true;
-      else isPending = true;
+      if (isRestartedAfterExit(spec, container, exitCode)) isPending = true;
+      else hasFailed = true;
     }
   }
   return { hasFailed, isPending, isSidecarPending };
@@ -85,7 +86,6 @@ function countRegular({ spec, statuses }: PhaseInput): RegularCounts {
 }
 
 function isRestartable(spec: PodSpec, name: string, exitCode: number): boolean {
-  const policy =
-    spec.containers.find(container => container.name === name)?.restartPolicy ?? spec.restartPolicy;
-  return policy === 'OnFailure' ? exitCode !== 0 : policy !== 'Never';
+  const container = spec.containers.find(candidate => candidate.name === name);
+  return container !== undefined && isRestartedAfterExit(spec, container, exitCode);
 }
