@@ -40,6 +40,8 @@ import { PodEvents } from './pod/pod-events.ts';
 import { runPodSources } from './pod/pod-sources.ts';
 import { PodsView } from './pod/pods-view.ts';
 import { RecentWarnings } from './pod/recent-warnings.ts';
+import { RuntimeClasses } from './pod/runtime-classes.ts';
+import { ServiceVariables } from './pod/service-variables.ts';
 import { StatusReporter } from './pod/status-reporter.ts';
 import { PodWorkers } from './pod/workers.ts';
 import { ProbeManager } from './probe/probe-manager.ts';
@@ -189,6 +191,7 @@ async function connectEdges(
 interface Pods {
   readonly snapshots: RuntimeSnapshots;
   readonly volumes: VolumeManager;
+  readonly services: ServiceVariables;
   readonly writer: StatusWriter;
   readonly mirrors: MirrorPods;
   readonly probes: ProbeManager;
@@ -243,6 +246,7 @@ function buildPods(
       runtimeVersion: () => node.runtimeVersion,
     },
   );
+  const services = new ServiceVariables({ client, logger });
   const effects = {
     runtime,
     images: ImageManager.create(
@@ -253,6 +257,8 @@ function buildPods(
     cgroups,
     contexts,
     events,
+    services,
+    runtimeClasses: new RuntimeClasses({ client }),
     sandboxPlaces: new Semaphore(availableParallelism()),
     clock,
     logger: logger.child({ component: 'pod' }),
@@ -278,7 +284,7 @@ function buildPods(
   );
   node.view.onChange(() => workers.reconsider());
   const view = new PodsView({ workers, statuses: reporter });
-  return { snapshots, volumes, writer, mirrors, probes, workers, view, warnings };
+  return { snapshots, volumes, services, writer, mirrors, probes, workers, view, warnings };
 }
 
 function startNode(
@@ -367,13 +373,14 @@ function startPods(
   { client, connection, cgroupDriver }: Edges,
   node: NodeController,
   notifier: ServiceNotifier,
-  { snapshots, volumes, writer, mirrors, probes, workers }: Pods,
+  { snapshots, volumes, services, writer, mirrors, probes, workers }: Pods,
   logger: Logger,
 ): void {
   const { runtime } = connection;
   const { endpoint } = config.runtime;
   const onConnection = (): void => node.runtimeChanged();
   tasks.run(signal => volumes.run(signal));
+  tasks.run(signal => services.run({ signal }));
   tasks.run(signal => probes.run(signal));
   tasks.run(() => writer.run());
   const rotator = new LogRotator({ runtime, snapshots, clock: systemClock, logger }, config.pods, tasks);

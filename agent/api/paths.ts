@@ -6,6 +6,10 @@ export const nodesPath = `${CORE}/nodes`;
 export const servicesPath = `${CORE}/services`;
 export const endpointSlicesPath = '/apis/discovery.k8s.io/v1/endpointslices';
 
+export function runtimeClassPath(name: string): string {
+  return `/apis/node.k8s.io/v1/runtimeclasses/${encodeURIComponent(name)}`;
+}
+
 export function podPath(namespace: string, name: string): string {
   return namespaced(CORE, namespace, 'pods', name);
 }

@@ -123,12 +123,8 @@ export class ImageManager {
       return this.#failed('ImageInspectError', message);
     }
     if (present && policy !== 'Always' && (await this.#mayUse(pod, image, present.id, signal))) {
-      events(
-        'Normal',
-        'Pulled',
-        `Container image "${image}" already present on machine and can be accessed by the pod`,
-      );
-      return this.#present(present);
+      const text = `Container image "${image}" already present on machine and can be accessed by the pod`;
+      return this.#present(present, text);
     }
     if (policy === 'Never') {
       const message = `Container image "${image}" is not present with pull policy of Never`;
@@ -180,7 +176,7 @@ export class ImageManager {
           `(${formatDuration(waitMs)} including waiting). Image size: ${pulled.size} bytes.`,
       );
       this.#failures.delete(key);
-      return this.#present(pulled);
+      return this.#present(pulled, undefined);
     } catch (error) {
       if (signal.aborted) return this.#failed('ErrImagePull', errorMessage(error));
       events('Warning', 'Failed', `Failed to pull image "${image}": ${errorMessage(error)}`);
@@ -263,9 +259,9 @@ export class ImageManager {
     return { kind: 'failed', reason, message, retryAtMs: nowMs + BACKOFF_SHOWN_AFTER_MS };
   }
 
-  #present(image: Image): ImageOutcome {
+  #present(image: Image, announcement: string | undefined): ImageOutcome {
     const uid = image.uid === null ? undefined : Number(image.uid.value);
-    return { kind: 'present', imageRef: image.id, user: { uid, username: image.username } };
+    return { kind: 'present', imageRef: image.id, user: { uid, username: image.username }, announcement };
   }
 
   #failed(reason: string, message: string): ImageOutcome {

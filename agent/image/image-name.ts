@@ -16,7 +16,8 @@ const REFERENCE = new RegExp(
 export function parseImageName(image: string): ImageName {
   const parts = REFERENCE.exec(image);
   if (!parts) {
-    return { kind: 'invalid', message: `couldn't parse image name "${image}": invalid reference format` };
+    const problem = `invalid reference format${describeUpperCase(image)}`;
+    return { kind: 'invalid', message: `couldn't parse image name "${image}": ${problem}` };
   }
   const [, tag, digest] = parts;
   return { kind: 'ok', reference: tag || digest ? image : `${image}:latest` };
@@ -35,4 +36,14 @@ export function repositoryOf(image: string): string {
   const [first = '', ...rest] = name.split('/');
   if (rest.length === 0) return `docker.io/library/${name}`;
   return /[.:]/.test(first) || first === 'localhost' ? name : `docker.io/${name}`;
+}
+
+// The commonest mistake has words of its own in the containers' reference grammar.
+function describeUpperCase(image: string): string {
+  const slash = image.indexOf('/');
+  const host = image.slice(0, Math.max(0, slash));
+  const hasHost = /[.:]/.test(host) || host === 'localhost' || host !== host.toLowerCase();
+  const [repository = ''] = (hasHost ? image.slice(slash + 1) : image).split(':');
+  if (repository === repository.toLowerCase()) return '';
+  return `: repository name (${hasHost || slash >= 0 ? repository : `library/${repository}`}) must be lowercase`;
 }

@@ -1,6 +1,12 @@
 /** How an image check or pull ended. `reason` and `message` are the container's waiting reason and message. */
 export type ImageOutcome =
-  | { readonly kind: 'present'; readonly imageRef: string; readonly user: ImageUser }
+  | {
+      readonly kind: 'present';
+      readonly imageRef: string;
+      readonly user: ImageUser;
+      /** An event `Pulled` for the moment the image is used, when no pull has told of itself. */
+      readonly announcement: string | undefined;
+    }
   | {
       readonly kind: 'failed';
       readonly reason: string;

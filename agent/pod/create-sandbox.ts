@@ -29,6 +29,8 @@ export async function createSandbox(
   const context = await contexts.read(pod);
   const outcome = buildSandboxConfig(pod, action.attempt, context);
   if (outcome.kind === 'refused') return failSandbox(pod, effects, outcome.message);
+  const handler = await findRuntimeHandler(pod, effects, signals.interrupt);
+  if (handler.kind === 'failed') return failSandbox(pod, effects, handler.message);
   if (action.replaces !== undefined) {
     events.pod(pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
   }
@@ -48,7 +50,7 @@ export async function createSandbox(
   }
   try {
     const options = { signal: signals.shutdown, podUID: podUID(pod) };
-    const runtimeHandler = ''; // RuntimeClass comes later; empty is the runtime's default
+    const { runtimeHandler } = handler;
     let sandboxId = '';
     const run = async (): Promise<void> => {
       const startedAtMs = clock.nowMs();
@@ -71,6 +73,23 @@ export async function createSandbox(
     if (error instanceof ConflictError)
       return { kind: 'failed', step: 'sandbox', message: errorMessage(error) };
     return failSandbox(pod, effects, formatRpcError(error));
+  }
+}
+
+type RuntimeHandler =
+  | { readonly kind: 'found'; readonly runtimeHandler: string }
+  | { readonly kind: 'failed'; readonly message: string };
+
+async function findRuntimeHandler(
+  pod: Pod,
+  { runtimeClasses }: PodEffects,
+  signal: AbortSignal,
+): Promise<RuntimeHandler> {
+  try {
+    return { kind: 'found', runtimeHandler: await runtimeClasses.handlerOf(pod, { signal }) };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { kind: 'failed', message: errorMessage(error) };
   }
 }
 

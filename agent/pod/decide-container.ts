@@ -4,6 +4,7 @@
 import type { Container, Pod } from '../api/objects.ts';
 import { isDue } from '../lib/due.ts';
 import { formatDuration } from '../lib/duration.ts';
+import { isRestartedAfterStop } from '../resources/restart-policy.ts';
 import type { ObservedContainer, ObservedPod, ObservedSandbox } from '../runtime/observed-pod.ts';
 import { remainingBackoffMs } from './crash-backoff.ts';
 import type { WaitingReason } from './memory.ts';
@@ -21,6 +22,8 @@ export type ContainerDecision =
       readonly containerId: string;
       readonly message: string;
       readonly gracePeriodSeconds: number;
+      /** False when its policy leaves it stopped. */
+      readonly isForRestart: boolean;
     }
   /** Its name is needed for the instance that takes its place. */
   | { readonly kind: 'remove'; readonly containerId: string }
@@ -74,10 +77,13 @@ function decideRunning(deciding: Deciding, instance: ObservedContainer): Contain
   const verdicts = input.verdicts.get(instance.id);
   for (const kind of ['startup', 'liveness'] as const) {
     if (verdicts?.[kind] !== 'failure') continue;
-    const isRestarted = !isInitContainer(pod, name) && pod.spec.restartPolicy !== 'Never';
-    const message = `${subject} failed ${kind} probe${isRestarted ? ', will be restarted' : ''}`;
+    const isInit = isInitContainer(pod, name);
+    const isForRestart = isInit || isRestartedAfterStop(pod.spec, container);
+    const suffix = isForRestart && !isInit ? ', will be restarted' : '';
+    const message = `${subject} failed ${kind} probe${suffix}`;
     const probe = kind === 'startup' ? container.startupProbe : container.livenessProbe;
-    return stopDecision(pod, instance, message, probe?.terminationGracePeriodSeconds);
+    const { terminationGracePeriodSeconds } = probe ?? {};
+    return { ...stopDecision(pod, instance, message, terminationGracePeriodSeconds), isForRestart };
   }
   return { kind: 'keep' };
 }
@@ -91,9 +97,9 @@ function stopDecision(
   instance: ObservedContainer,
   message: string,
   graceSeconds?: number,
-): ContainerDecision {
+): ContainerDecision & { kind: 'stop' } {
   const gracePeriodSeconds = graceSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
-  return { kind: 'stop', containerId: instance.id, message, gracePeriodSeconds };
+  return { kind: 'stop', containerId: instance.id, message, gracePeriodSeconds, isForRestart: true };
 }
 
 // Created but not started: the agent died between the two calls. The instance is good as long as its sandbox is.

@@ -10,6 +10,8 @@ import type { VolumeManager } from '../volume/volume-manager.ts';
 import type { PodMemory } from './memory.ts';
 import type { PodContextSource } from './pod-context-source.ts';
 import type { PodEvents } from './pod-events.ts';
+import type { RuntimeClasses } from './runtime-classes.ts';
+import type { ServiceVariables } from './service-variables.ts';
 
 /** Everything through which a pod worker changes the world. */
 export interface PodEffects {
@@ -19,6 +21,8 @@ export interface PodEffects {
   readonly cgroups: PodCgroups;
   readonly contexts: PodContextSource;
   readonly events: PodEvents;
+  readonly services: ServiceVariables;
+  readonly runtimeClasses: RuntimeClasses;
   /** Bounds how many sandboxes are made at once: a burst finishes pods instead of interleaving them. */
   readonly sandboxPlaces: Semaphore;
   readonly clock: Clock;

@@ -13,6 +13,8 @@ export interface EnvironmentSources {
   /** ConfigMap and Secret values by name, with text already decoded; undefined when the object is not there. */
   readonly configMap: (name: string) => Readonly<Record<string, string>> | undefined;
   readonly secret: (name: string) => Readonly<Record<string, string>> | undefined;
+  /** Where Services are; what is declared under the same name wins. */
+  readonly serviceVariables: ReadonlyMap<string, string>;
 }
 
 export type Environment =
@@ -34,6 +36,9 @@ export function buildEnvironment(pod: Pod, container: Container, sources: Enviro
     const value = valueOf(pod, container, variable, variables, sources);
     if (value.kind === 'failed') return value;
     if (value.kind === 'value') variables.set(variable.name, value.value);
+  }
+  for (const [name, value] of sources.serviceVariables) {
+    if (!variables.has(name)) variables.set(name, value);
   }
   return { kind: 'ok', variables };
 }
@@ -63,7 +68,9 @@ function valueOf(
 ): Value {
   const { valueFrom } = variable;
   if (!valueFrom) {
-    return { kind: 'value', value: expandVariables(variable.value ?? '', name => known.get(name)) };
+    const lookUp = (name: string): string | undefined =>
+      known.get(name) ?? sources.serviceVariables.get(name);
+    return { kind: 'value', value: expandVariables(variable.value ?? '', lookUp) };
   }
   if (valueFrom.fieldRef) return fieldValue(pod, valueFrom.fieldRef.fieldPath, sources);
   if (valueFrom.resourceFieldRef) {

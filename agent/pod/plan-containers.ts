@@ -2,6 +2,7 @@
 
 import type { Container, Pod } from '../api/objects.ts';
 import { isDue } from '../lib/due.ts';
+import { isRestartedAfterExit, isRestartedAfterStop } from '../resources/restart-policy.ts';
 import type { ObservedPod, ObservedSandbox } from '../runtime/observed-pod.ts';
 import {
   type ContainerDecision,
@@ -13,7 +14,6 @@ import {
 import type { WaitingReason } from './memory.ts';
 import { type DecidedContainer, planInit } from './plan-init.ts';
 import { addStep, earliest, NOTHING, type PlanInput, type PodAction, type PodPlan } from './pod-plan.ts';
-import { restartPolicyOf, shouldRestart } from './restart-policy.ts';
 
 // One dead instance per container stays for `kubectl logs --previous` and lastState (the kubelet's default).
 const DEAD_INSTANCES_KEPT = 1;
@@ -26,11 +26,16 @@ export function planContainers(input: PlanInput, pod: Pod, sandbox: ObservedSand
     ? pod.spec.containers.map(c => decideRegular(input, pod, sandbox, c))
     : [];
   // Sidecars do not keep a pod alive whose regular containers have all ended.
-  if (init.isInitialized && regular.every(({ decision }) => decision.kind === 'done')) {
+  if (init.isInitialized && regular.every(({ decision }) => isEnd(decision))) {
     return { ...NOTHING, isComplete: true };
   }
   const ephemeral = (pod.spec.ephemeralContainers ?? []).map(c => decideEphemeral(input, pod, sandbox, c));
   return planDecisions(input, sandbox, [...ephemeral, ...init.decisions, ...regular]);
+}
+
+// When the last containers are stopped for good, the pod is: it ends as a whole.
+function isEnd(decision: ContainerDecision): boolean {
+  return decision.kind === 'done' || (decision.kind === 'stop' && !decision.isForRestart);
 }
 
 function planDecisions(
@@ -46,8 +51,8 @@ function planDecisions(
     if (decision.kind === 'backoff') waiting.set(containerName, decision.waiting);
     if (decision.kind === 'backoff' || decision.kind === 'retryLater') waits.push(decision.untilMs);
     if (decision.kind === 'stop') {
-      const { containerId, gracePeriodSeconds, message } = decision;
-      const stop = { containerName, containerId, gracePeriodSeconds, message, order: 0, isForRestart: true };
+      const { kind: _kind, ...rest } = decision;
+      const stop = { containerName, order: 0, ...rest };
       addStep(input, 'stop', { kind: 'stopContainer', ...stop }, actions, waits);
     }
     if (decision.kind === 'remove') {
@@ -89,8 +94,8 @@ function decideRegular(
   const decision = decideByInstance(deciding, (instance): ContainerDecision => {
     const isWanted =
       isChanged(container, instance) ||
-      (isStoppedForRestart(input, instance) && restartPolicyOf(pod.spec, container) !== 'Never') ||
-      shouldRestart(restartPolicyOf(pod.spec, container), instance.exitCode);
+      (isStoppedForRestart(input, instance) && isRestartedAfterStop(pod.spec, container)) ||
+      isRestartedAfterExit(pod.spec, container, instance.exitCode);
     return isWanted ? decideRestart(deciding, instance) : { kind: 'done' };
   });
   return { container, decision };

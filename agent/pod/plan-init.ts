@@ -5,6 +5,7 @@
 //   sidecar: the next one starts as soon as it has started (KEP-753), it is kept running ever after
 
 import type { Container, Pod } from '../api/objects.ts';
+import { isRestartedAfterExit } from '../resources/restart-policy.ts';
 import type { ObservedContainer, ObservedPod, ObservedSandbox } from '../runtime/observed-pod.ts';
 import {
   type ContainerDecision,
@@ -18,7 +19,6 @@ import {
 } from './decide-container.ts';
 import { isSidecar } from './pod-containers.ts';
 import type { PlanInput } from './pod-plan.ts';
-import { shouldRestart } from './restart-policy.ts';
 
 export interface DecidedContainer {
   readonly container: Container;
@@ -62,15 +62,16 @@ function wasInitialized(pod: Pod, observed: ObservedPod, sandbox: ObservedSandbo
 }
 
 function decideInit(deciding: Deciding): ContainerDecision {
-  const { input, pod, sandbox } = deciding;
+  const { input, pod, sandbox, container } = deciding;
   return decideByInstance(deciding, instance => {
     // A new sandbox starts from the first init container again, whatever the old one had done.
     if (instance.sandboxId !== sandbox.id) {
       return startUnlessFailing(input, deciding.container.name, nextInstance(instance));
     }
     if (hasSucceeded(instance)) return { kind: 'done' };
-    const policy = pod.spec.restartPolicy === 'Never' ? 'Never' : 'OnFailure';
-    const isWanted = isStoppedForRestart(input, instance) || shouldRestart(policy, instance.exitCode || 1);
+    const exitCode = instance.exitCode || 1;
+    const isWanted =
+      isStoppedForRestart(input, instance) || isRestartedAfterExit(pod.spec, container, exitCode);
     return isWanted ? decideRestart(deciding, instance) : { kind: 'failed' };
   });
 }

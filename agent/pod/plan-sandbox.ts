@@ -1,7 +1,7 @@
 import type { Pod } from '../api/objects.ts';
+import { restartPolicyOf } from '../resources/restart-policy.ts';
 import { newestInstance, type ObservedPod, type ObservedSandbox } from '../runtime/observed-pod.ts';
 import { type PodAction, stopReadySandboxes, stopRunningContainers } from './pod-plan.ts';
-import { restartPolicyOf } from './restart-policy.ts';
 
 const DEFAULT_GRACE_SECONDS = 30;
 

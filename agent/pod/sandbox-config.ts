@@ -26,12 +26,16 @@ export type SandboxConfigOutcome =
   | { readonly kind: 'ok'; readonly config: PodSandboxConfig; readonly dns: PodDns }
   | { readonly kind: 'refused'; readonly message: string };
 
+// What cannot be isolated as asked must not run as if it were.
+const NO_USER_NAMESPACES = "can't set `spec.hostUsers: false`, runtime does not support user namespaces";
+
 export function buildSandboxConfig(pod: Pod, attempt: number, context: PodContext): SandboxConfigOutcome {
   const namespace = podNamespace(pod);
   const { name } = pod.metadata;
   const uid = podUID(pod);
   const hostname = buildHostname(name, namespace, pod.spec, context.clusterDomain);
   if (hostname.kind === 'tooLong') return { kind: 'refused', message: hostname.message };
+  if (pod.spec.hostUsers === false) return { kind: 'refused', message: NO_USER_NAMESPACES };
   const dns = buildPodDns(pod.spec, { ...context, namespace, host: context.hostDns });
   const config: PodSandboxConfig = {
     metadata: { name, namespace, uid, attempt },

@@ -1,28 +1,19 @@
 // Image, configuration, create, start: the sequence of one container, and the waiting reason of each step's failure.
 
-import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import type { ContainerConfig } from '../../cri-proto/runtime.v1.ts';
+import { mkdir, symlink } from 'node:fs/promises';
 import type { Container, Pod } from '../api/objects.ts';
 import type { ImageOutcome } from '../image/image-outcome.ts';
 import { ConflictError, errorMessage } from '../lib/errors.ts';
-import { type ObservedContainer, readySandbox } from '../runtime/observed-pod.ts';
+import { readySandbox } from '../runtime/observed-pod.ts';
 import type { RuntimeSubject } from '../runtime/snapshots.ts';
-import { podDirectory } from '../volume/pod-directories.ts';
 import type { PreparedVolume } from '../volume/prepared-volume.ts';
-import { buildContainerConfig } from './container-config.ts';
+import { configureContainer } from './configure-container.ts';
 import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
-import { buildEnvironment } from './environment.ts';
-import { readConfigMap, readSecret } from './environment-objects.ts';
 import { runHook } from './hooks.ts';
-import { buildHostname } from './hostname.ts';
-import { buildHostNetworkHostsFile, buildHostsFile } from './hosts-file.ts';
 import { containerLogLink, LOG_LINK_DIRECTORY, podLogDirectory, podNamespace, podUID } from './naming.ts';
 import type { ActionOutcome } from './outcome.ts';
 import { findContainer } from './pod-containers.ts';
-import type { PodContext } from './pod-context.ts';
 import type { PodAction } from './pod-plan.ts';
-import { prepareSubPaths } from './prepare-sub-paths.ts';
 import { pullVolumeImages } from './pull-volume-images.ts';
 import { buildSandboxConfig } from './sandbox-config.ts';
 
@@ -144,14 +135,17 @@ async function createContainer(
   }
   const image = await imageOf(container, target, effects, signals);
   if (image.kind === 'failed') return image;
+  const emit = effects.events.container(pod, containerName);
+  if (image.announcement !== undefined) emit('Normal', 'Pulled', image.announcement);
   const { volumes = new Map<string, PreparedVolume>() } = target.memory;
   const withImages = await pullVolumeImages(pod, container, volumes, effects, { signal: signals.interrupt });
   if (withImages.kind === 'failed') return withImages;
   const prepared = { ...target, memory: { ...target.memory, volumes: withImages.volumes } };
   const context = await effects.contexts.read(pod);
   const podIPs = pod.spec.hostNetwork ? context.nodeIPs : sandbox.podIPs;
-  const config = await configure(container, attempt, image, prepared, context, podIPs, effects, signals);
-  if ('reason' in config) return config;
+  const start = { container, attempt, image, context, podIPs };
+  const config = await configureContainer(start, prepared, effects, signals.interrupt);
+  if (config.kind === 'refused') return { reason: 'CreateContainerConfigError', message: config.message };
 
   const sandboxConfig = buildSandboxConfig(pod, sandbox.attempt, context);
   if (sandboxConfig.kind === 'refused') {
@@ -163,7 +157,7 @@ async function createContainer(
     await mkdir(logDirectory, { recursive: true, mode: 0o755 });
     const { runtime } = effects;
     const id = await runtime.createContainer(sandbox.id, config.config, sandboxConfig.config, options);
-    effects.events.container(pod, containerName)('Normal', 'Created', 'Container created');
+    emit('Normal', 'Created', 'Container created');
     return id;
   } catch (error) {
     return { reason: 'CreateContainerError', message: errorMessage(error) };
@@ -180,83 +174,6 @@ async function imageOf(
   if (prepared) return prepared;
   const emit = events.container(pod, container.name);
   return await images.ensureImage(pod, container, emit, { signal: interrupt });
-}
-
-async function configure(
-  container: Container,
-  attempt: number,
-  image: ImageOutcome & { kind: 'present' },
-  { pod, memory, observed }: PodTarget,
-  context: PodContext,
-  podIPs: readonly string[],
-  effects: PodEffects,
-  { interrupt }: ActionSignals,
-): Promise<{ readonly config: ContainerConfig } | Failure> {
-  const refuse = (message: string): Failure => ({ reason: 'CreateContainerConfigError', message });
-  const { targetContainerName: targetName } = container;
-  const isTarget = ({ name, state }: ObservedContainer): boolean =>
-    name === targetName && state === 'running';
-  const targetId = targetName ? observed.containers.find(isTarget)?.id : undefined;
-  if (targetName && !targetId) return refuse(`unable to find target container ${targetName}`);
-  try {
-    const objects = effects.volumes.objects;
-    const [configMap, secret] = await Promise.all([
-      readConfigMap(objects, pod, container, interrupt),
-      readSecret(objects, pod, container, interrupt),
-    ]);
-    const sources = { ...context, podIPs, configMap, secret };
-    const environment = buildEnvironment(pod, container, sources);
-    if (environment.kind === 'failed') return refuse(environment.message);
-    const { variables } = environment;
-    const volumes = memory.volumes ?? new Map();
-    const { rootDir } = context;
-    const prepared = await prepareSubPaths({ rootDir, pod, container, variables, volumes }, effects.logger);
-    if (prepared.kind === 'refused') return refuse(prepared.message);
-    const outcome = buildContainerConfig({
-      pod,
-      container,
-      attempt,
-      imageRef: image.imageRef,
-      imageUser: image.user,
-      variables,
-      volumes,
-      subPaths: prepared.subPaths,
-      hostsFile: await writeHostsFile(pod, context, podIPs),
-      targetId,
-      terminationMessageFile: await createMessageFile(pod, container, context),
-      context,
-    });
-    return outcome.kind === 'ok' ? outcome : refuse(outcome.message);
-  } catch (error) {
-    return refuse(errorMessage(error));
-  }
-}
-
-async function writeHostsFile(
-  pod: Pod,
-  context: PodContext,
-  podIPs: readonly string[],
-): Promise<string | undefined> {
-  const { hostAliases = [] } = pod.spec;
-  const path = `${podDirectory(context.rootDir, podUID(pod))}/etc-hosts`;
-  if (pod.spec.hostNetwork) {
-    await writeFile(path, buildHostNetworkHostsFile(await readFile('/etc/hosts', 'utf8'), hostAliases));
-    return path;
-  }
-  if (podIPs.length === 0) return undefined;
-  const name = buildHostname(pod.metadata.name, podNamespace(pod), pod.spec, context.clusterDomain);
-  if (name.kind === 'tooLong') return undefined;
-  await writeFile(path, buildHostsFile({ podIPs, hostAliases, ...name }));
-  return path;
-}
-
-async function createMessageFile(pod: Pod, container: Container, context: PodContext): Promise<string> {
-  const directory = `${podDirectory(context.rootDir, podUID(pod))}/containers/${container.name}`;
-  await mkdir(directory, { recursive: true, mode: 0o750 });
-  const path = `${directory}/${randomBytes(4).toString('hex')}`;
-  await writeFile(path, '', { flag: 'wx' });
-  await chmod(path, 0o666); // any user of the container may leave a message; the umask must not decide
-  return path;
 }
 
 async function linkLog(

@@ -1,4 +1,6 @@
-import type { Container, PodSpec } from '../api/objects.ts';
+// Whether a container runs again (pkg/api/v1/pod ContainerShouldRestart).
+
+import type { Container, ContainerRestartRule, PodSpec } from '../api/objects.ts';
 
 export type RestartPolicy = 'Always' | 'OnFailure' | 'Never';
 
@@ -7,14 +9,28 @@ export function restartPolicyOf(spec: PodSpec, container: Container): RestartPol
   return (container.restartPolicy ?? spec.restartPolicy ?? 'Always') as RestartPolicy; // validated by the API server
 }
 
-/** Whether a container that ended with `exitCode` is to run again. */
-export function shouldRestart(policy: RestartPolicy, exitCode: number): boolean {
-  switch (policy) {
-    case 'Always':
-      return true;
+/** Whether a container that ended with `exitCode` is to run again; its own rules come before its policy. */
+export function isRestartedAfterExit(spec: PodSpec, container: Container, exitCode: number): boolean {
+  if (matchingRule(container, exitCode)) return true;
+  switch (restartPolicyOf(spec, container)) {
     case 'OnFailure':
       return exitCode !== 0;
     case 'Never':
       return false;
+    default:
+      return true; // an unknown policy is Always, the default
   }
+}
+
+/** Whether a container that the node stops, say for a probe, runs again: how it then exits has no say. */
+export function isRestartedAfterStop(spec: PodSpec, container: Container): boolean {
+  return restartPolicyOf(spec, container) !== 'Never';
+}
+
+/** The first rule that the exit code satisfies (KEP-5307); each of its actions is a restart. */
+function matchingRule(container: Container, exitCode: number): ContainerRestartRule | undefined {
+  return container.restartPolicyRules?.find(({ exitCodes }) => {
+    const isListed = exitCodes?.values?.includes(exitCode) ?? false;
+    return exitCodes?.operator === 'NotIn' ? !isListed : isListed;
+  });
 }

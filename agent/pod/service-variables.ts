@@ -1,0 +1,70 @@
+// The cluster's Services as variables need them. Not the proxy's view of them: that leaves out Services which another
+// proxy serves, and there may be none at all.
+
+import type { ApiClient } from '../api/client.ts';
+import type { Pod, Service } from '../api/objects.ts';
+import { servicesPath } from '../api/paths.ts';
+import { watchObjects } from '../api/watch.ts';
+import { settledOrAborted } from '../lib/abort.ts';
+import type { Logger } from '../lib/logger.ts';
+import { isStaticPod } from '../resources/pod-class.ts';
+import { buildServiceVariables, type VariableService } from './build-service-variables.ts';
+import { podNamespace } from './naming.ts';
+
+const KNOWN_WITHIN_MS = 1000; // an agent that has just started has its list by then
+
+export class ServiceVariables {
+  readonly #client: ApiClient;
+  readonly #logger: Logger;
+  readonly #services = new Map<string, VariableService>();
+  readonly #known = Promise.withResolvers<void>();
+  #isKnown = false;
+
+  constructor({ client, logger }: { readonly client: ApiClient; readonly logger: Logger }) {
+    this.#client = client;
+    this.#logger = logger;
+  }
+
+  async run({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    const options = { path: servicesPath, signal, logger: this.#logger, trim: trimService };
+    for await (const event of watchObjects<Service>(this.#client, options)) {
+      if (event.kind === 'synced') this.#takeAll(event.objects);
+      else if (event.kind === 'upserted') this.#take(event.object);
+      else this.#services.delete(keyOf(event.object));
+    }
+  }
+
+  /** Throws when the Services were never listed: a container without its variables would be half a container. */
+  async read(pod: Pod, { signal }: { readonly signal: AbortSignal }): Promise<ReadonlyMap<string, string>> {
+    const bounded = AbortSignal.any([signal, AbortSignal.timeout(KNOWN_WITHIN_MS)]);
+    if (!this.#isKnown) await settledOrAborted(this.#known.promise, bounded);
+    if (!this.#isKnown)
+      throw new Error('services have not yet been read at least once, cannot construct envvars');
+    const hasLinks = pod.spec.enableServiceLinks !== false;
+    return buildServiceVariables([...this.#services.values()], podNamespace(pod), hasLinks);
+  }
+
+  #takeAll(services: readonly Service[]): void {
+    this.#services.clear();
+    for (const service of services) this.#take(service);
+    this.#isKnown = true;
+    this.#known.resolve();
+  }
+
+  #take(service: Service): void {
+    const { clusterIP = '', ports = [] } = service.spec ?? {};
+    const { namespace = '', name } = service.metadata;
+    if (clusterIP === '' || clusterIP === 'None') this.#services.delete(keyOf(service));
+    else this.#services.set(keyOf(service), { namespace, name, clusterIP, ports });
+  }
+}
+
+function keyOf({ metadata }: Service): string {
+  return `${metadata.namespace ?? ''}/${metadata.name}`;
+}
+
+function trimService({ metadata, spec = {} }: Service): Service {
+  const { name, namespace = '', resourceVersion = '' } = metadata;
+  const { clusterIP = '', ports = [] } = spec;
+  return { metadata: { name, namespace, resourceVersion }, spec: { clusterIP, ports } };
+}
