@@ -1,0 +1,47 @@
+// Where nodelet may differ from the kubelet, and why. Everything else is a fault.
+
+export interface AllowedDifference {
+  /** Matches `pod: line`. */
+  readonly line: RegExp;
+  readonly why: string;
+}
+
+export const ALLOWED_DIFFERENCES: readonly AllowedDifference[] = [
+  {
+    line: /: resources\.limits\.memory: kubelet "9007199254740988Ki"/,
+    why: 'no limit at all, as cgroup version 1 spells it; the kubelet takes it for a number',
+  },
+  {
+    line: /: resources: kubelet undefined, nodelet \{\}/,
+    why: 'the other half of the same: without a limit there is nothing to say',
+  },
+  {
+    line: /: resources\.(?:limits|requests)\.\w+: kubelet undefined, nodelet "/,
+    why: 'the kubelet reads them from a cgroup that is gone when the pod has just ended',
+  },
+  {
+    line: /^burstable: resources\.limits\.memory: kubelet "64Mi", nodelet undefined/,
+    why: 'the kubelet sums up limits while Pending, and looks at the cgroup only with its next sync a minute later',
+  },
+  {
+    line: /^deadline-crashing: containerStatuses\.0:main\.state\.terminated\./,
+    why: 'the kubelet forgets how a container in back-off has ended, nodelet tells it',
+  },
+  {
+    line: /: conditions\.\d:PodReadyToStartContainers\.status: kubelet "True", nodelet "False"/,
+    why: 'the kubelet may not look again after the sandbox of an ended pod has stopped',
+  },
+];
+
+/** The end comes to each node in its own time, and finds a pod where it then is. */
+export const ALLOWED_AFTER_DELETION: readonly AllowedDifference[] = [
+  { line: /restartCount: kubelet [23], nodelet [23]/, why: 'a crash loop goes on until the deletion' },
+  {
+    line: /^network-probes: (?:missing|more) events? Warning Unhealthy /,
+    why: 'readiness is probed until the process is gone, and maybe once after',
+  },
+  {
+    line: /^no-volume: podIPs?\b/,
+    why: 'the kubelet makes the sandbox when the volumes are there; nodelet makes both at once',
+  },
+];
