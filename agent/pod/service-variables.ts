@@ -38,6 +38,7 @@ export class ServiceVariables {
   async read(pod: Pod, { signal }: { readonly signal: AbortSignal }): Promise<ReadonlyMap<string, string>> {
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(KNOWN_WITHIN_MS)]);
     if (!this.#isKnown) await settledOrAborted(this.#known.promise, bounded);
+    if (!this.#isKnown && isStaticPod(pod)) return new Map(); // it may be the API server itself
     if (!this.#isKnown)
       throw new Error('services have not yet been read at least once, cannot construct envvars');
     const hasLinks = pod.spec.enableServiceLinks !== false;
