@@ -3,7 +3,9 @@
 
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { Client, type Dispatcher } from 'undici';
+import type { Client, Dispatcher } from 'undici';
+import sendRequest from 'undici/lib/api/api-request.js';
+import UndiciClient from 'undici/lib/dispatcher/client.js';
 import { UnavailableError } from '../lib/errors.ts';
 
 export interface ConnectionRequest {
@@ -94,7 +96,7 @@ export class Connection {
     const { method, path, headers, isWatch, signal } = request;
     const body = request.body ?? null;
     try {
-      const response = await this.#client.request({ method, path, headers, body, signal });
+      const response = await sendRequest.call(this.#client, { method, path, headers, body, signal });
       if (isWatch) this.#watches.add(response.body);
       response.body.once('close', () => {
         this.#watches.delete(response.body);
@@ -182,7 +184,7 @@ export class Connection {
 /** `onRedial`: undici has lost the session and wants another socket, which it does not get. */
 function createClient(socket: Socket, origin: string, onRedial: () => void): Client {
   let isHandedOver = false;
-  return new Client(origin, {
+  return new UndiciClient(origin, {
     allowH2: true,
     // All deadlines are our own: a watch has none.
     headersTimeout: 0,
