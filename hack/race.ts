@@ -10,6 +10,7 @@ import { readFacts } from './race-run/facts.ts';
 import { NODELET_CANNOT, ROWS, type RowName } from './race-run/figures.ts';
 import { raceFloor } from './race-run/floor.ts';
 import { Kubelet } from './race-run/kubelet.ts';
+import { raceLogs } from './race-run/logs.ts';
 import { Nodelet } from './race-run/nodelet.ts';
 import { raceConfigStarts, raceCrashes, raceStarts } from './race-run/one-by-one.ts';
 import { raceExec, raceReadiness } from './race-run/probe-and-exec.ts';
@@ -130,6 +131,7 @@ async function takeTurn(contestantTurn: ContestantTurn, log: Log): Promise<void>
     [['crash'], async () => await raceCrashes(turn)],
     [['readiness'], async () => await raceReadiness(turn)],
     [['exec'], async () => await raceExec(turn)],
+    [['logs'], async () => await raceLogs(turn)],
     [['config'], async () => await raceConfigChange(turn)],
     [['burst', 'burst-delete', 'idle', 'api-load', 'restart'], async () => await raceCrowd(contestantTurn)],
   ];

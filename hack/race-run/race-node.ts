@@ -55,6 +55,12 @@ export class RaceNode {
     if (isAlive) throw new Error(`pod ${podUID} is gone from the API while it still runs`);
   }
 
+  /** The container's log file, by a path of the host's. */
+  async findLogFile(containerID: string, options: { signal: AbortSignal }): Promise<string> {
+    const { logPath } = await this.runtime.containerStatus(runtimeID(containerID), options);
+    return `/proc/${this.#holderPid}/root${logPath}`;
+  }
+
   /** Stops and removes every sandbox there is, so that whoever starts next finds nothing. */
   async removeAllSandboxes(options: { signal: AbortSignal }): Promise<void> {
     for (const { id } of await this.runtime.listPodSandbox({}, options)) {
