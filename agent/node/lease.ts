@@ -6,9 +6,9 @@ import { Backoff } from '../lib/backoff.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { ConflictError, NotFoundError, UnavailableError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { OutageLog } from '../lib/outage-log.ts';
 import { Wakeup } from '../lib/wakeup.ts';
 import { buildLease } from './build-lease.ts';
-import { OutageLog } from './outage-log.ts';
 
 export interface LeaseDeps {
   readonly api: ApiClient;

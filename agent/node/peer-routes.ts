@@ -2,7 +2,7 @@
 import type { Node } from '../api/objects.ts';
 import { ensureRoute, listRoutes, ROUTE_PROTOCOL, removeRoute } from '../host/routes.ts';
 import type { Logger } from '../lib/logger.ts';
-import { OutageLog } from './outage-log.ts';
+import { OutageLog } from '../lib/outage-log.ts';
 import { type ObservedRoute, planRoutes, type RouteAction } from './plan-routes.ts';
 
 export class PeerRoutes {

@@ -5,9 +5,9 @@ import { nodePath, nodeStatusPath, nodesPath } from '../api/paths.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { AlreadyExistsError, NotFoundError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { OutageLog } from '../lib/outage-log.ts';
 import { sleep } from '../lib/sleep.ts';
 import { planMetadataPatch, type RegistrationConfig } from './build-node.ts';
-import { OutageLog } from './outage-log.ts';
 
 export interface RegistrationDeps {
   readonly api: ApiClient;

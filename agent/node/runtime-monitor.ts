@@ -5,9 +5,9 @@ import type { RuntimeService } from '../cri/runtime-service.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { errorMessage } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { OutageLog } from '../lib/outage-log.ts';
 import { Wakeup } from '../lib/wakeup.ts';
 import type { NodeImage, RuntimeHandler } from './build-status.ts';
-import { OutageLog } from './outage-log.ts';
 import { RUNTIME_DOWN_AFTER_MS, type RuntimeCondition, type RuntimeFacts } from './runtime-health.ts';
 
 export interface RuntimeCalls {

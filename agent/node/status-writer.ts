@@ -6,9 +6,9 @@ import { Backoff } from '../lib/backoff.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { NotFoundError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { OutageLog } from '../lib/outage-log.ts';
 import { Wakeup } from '../lib/wakeup.ts';
 import type { NodeWatch } from './node-watch.ts';
-import { OutageLog } from './outage-log.ts';
 import { planStatusPatch, type StatusPatch } from './plan-status-patch.ts';
 
 export interface StatusWriterDeps {

@@ -15,6 +15,7 @@ import type { MirrorPods } from './mirror-pods.ts';
 import type { PodWorkers } from './workers.ts';
 
 const PODS_PATH = '/api/v1/pods';
+const SWEEP_INTERVAL_MS = 3_600_000; // the first is made with the first list
 const SECOND_LOOK_RETRY = { initialMs: 500, maxMs: 30_000, jitter: 0.3 } as const;
 
 // A static pod's UID is a hash and has no dashes; whether such a pod is still asked for, its own source tells.
@@ -50,6 +51,17 @@ export async function runApiSource(deps: ApiSourceDeps, { signal }: { signal: Ab
         workers.completeDesired('api');
         break;
     }
+  }
+}
+
+/** Lives until the signal aborts: finds directories of pods that nobody knows, which other programs may have left. */
+export async function runLeftoverSweep(
+  deps: ApiSourceDeps,
+  { signal }: { signal: AbortSignal },
+): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(SWEEP_INTERVAL_MS, { signal });
+    if (!signal.aborted) await removeUnlisted(deps, deps.workers.desiredPods(), signal);
   }
 }
 

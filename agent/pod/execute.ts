@@ -70,7 +70,10 @@ async function perform(
       await effects.runtime.removePodSandbox(action.sandboxId, options);
       return DONE;
     case 'removeVolumes':
-      await effects.volumes.teardownVolumes(observed.podUID, { signal: signals.shutdown });
+      await effects.volumes.teardownVolumes(observed.podUID, {
+        signal: signals.shutdown,
+        isOrphan: target.pod === undefined,
+      });
       return { kind: 'done', touched: [] };
     case 'tearDown':
       await tearDownPod(target, effects, signals);

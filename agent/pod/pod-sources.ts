@@ -1,7 +1,7 @@
 // Everybody who may ask for a pod on this node: the API server, and files and a URL of the node's own.
 
 import { TaskGroup } from '../lib/task-group.ts';
-import { type ApiSourceDeps, runApiSource } from './api-source.ts';
+import { type ApiSourceDeps, runApiSource, runLeftoverSweep } from './api-source.ts';
 import { runStaticSources, type StaticSourceDeps } from './static-source.ts';
 
 export type PodSourcesDeps = Omit<ApiSourceDeps, 'rootDir'> & StaticSourceDeps;
@@ -16,7 +16,9 @@ export async function runPodSources(
   workers.onChange(() => mirrors.wake());
   mirrors.onChange(() => workers.wakeStaticPods());
   tasks.run(inner => runStaticSources(deps, { signal: inner }));
-  tasks.run(inner => runApiSource({ ...deps, rootDir: config.rootDir }, { signal: inner }));
+  const source = { ...deps, rootDir: config.rootDir };
+  tasks.run(inner => runApiSource(source, { signal: inner }));
+  tasks.run(inner => runLeftoverSweep(source, { signal: inner }));
   tasks.run(inner => mirrors.run(() => workers.staticPods(), { signal: inner }));
   await tasks.join();
 }

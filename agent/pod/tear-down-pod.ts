@@ -6,7 +6,9 @@ export async function tearDownPod(
   { volumes, cgroups, contexts }: PodEffects,
   { shutdown }: ActionSignals,
 ): Promise<void> {
-  if (!memory.areVolumesGone) await volumes.teardownVolumes(observed.podUID, { signal: shutdown });
+  if (!memory.areVolumesGone) {
+    await volumes.teardownVolumes(observed.podUID, { signal: shutdown, isOrphan: pod === undefined });
+  }
   const paths = pod ? [contexts.cgroupParent(pod)] : contexts.cgroupPathsOf(observed.podUID);
   for (const path of paths) await cgroups.remove(path, { signal: shutdown });
 }

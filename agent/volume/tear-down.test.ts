@@ -22,11 +22,11 @@ t.test('removes what the volumes left and nothing else', async t => {
   await put(join(pod, 'volume-subpaths/v/main/0'), '');
   await mkdir(join(pod, 'volume-subpaths/v/main/1'));
   await put(join(pod, 'etc-hosts'), 'hosts');
-  await tearDownVolumes(root, 'uid-1', { signal });
+  await tearDownVolumes(root, 'uid-1', { signal, isOrphan: false });
   t.same(await readdir(pod), ['etc-hosts']);
   t.equal(await readFile(join(root, 'outside/data'), 'utf8'), 'kept');
-  await tearDownVolumes(root, 'uid-1', { signal });
-  await tearDownVolumes(root, 'never-seen', { signal });
+  await tearDownVolumes(root, 'uid-1', { signal, isOrphan: false });
+  await tearDownVolumes(root, 'never-seen', { signal, isOrphan: false });
 });
 
 t.test('data of a kind we did not set up is left alone and named', async t => {
@@ -34,7 +34,7 @@ t.test('data of a kind we did not set up is left alone and named', async t => {
   const precious = join(root, POD, 'volumes/kubernetes.io~nfs/pv-1/precious');
   await put(precious, 'kept');
   await put(join(root, POD, 'volumes/kubernetes.io~empty-dir/v/file'));
-  await t.rejects(tearDownVolumes(root, 'uid-1', { signal }), {
+  await t.rejects(tearDownVolumes(root, 'uid-1', { signal, isOrphan: false }), {
     name: 'UnavailableError',
     message: /pv-1 still holds data/,
   });
@@ -47,6 +47,6 @@ t.test('many files', async t => {
   const volume = join(root, POD, 'volumes/kubernetes.io~empty-dir/v');
   await mkdir(volume, { recursive: true });
   await Promise.all(Array.from({ length: 500 }, (_, index) => writeFile(join(volume, `${index}`), '')));
-  await tearDownVolumes(root, 'uid-1', { signal });
+  await tearDownVolumes(root, 'uid-1', { signal, isOrphan: false });
   t.same(await readdir(join(root, POD)), []);
 });

@@ -2,28 +2,38 @@
 // stepping into a mount. Every step is idempotent, so a killed teardown is finished by the next one.
 import type { Dirent } from 'node:fs';
 import { readdir, rmdir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { mapHostError, systemErrorCode } from '../host/errors.ts';
-import { listMounts } from '../host/mount-info.ts';
+import { isWithin, listMounts } from '../host/mount-info.ts';
 import { ensureUnmounted, isMountPoint } from '../host/mounts.ts';
 import { UnavailableError } from '../lib/errors.ts';
-import { PLUGIN_DIRECTORY, podDirectory } from './pod-directories.ts';
+import { LASTING_PLUGIN_DIRECTORY, PLUGIN_DIRECTORY, podDirectory } from './pod-directories.ts';
 
 // Volumes whose content is ours or the pod's own: it goes with the pod. Everything else keeps what it holds.
 const OWNED_PLUGINS: ReadonlySet<string> = new Set(Object.values(PLUGIN_DIRECTORY));
+const MOUNTING_PLUGINS: ReadonlySet<string> = new Set([
+  ...OWNED_PLUGINS,
+  ...Object.values(LASTING_PLUGIN_DIRECTORY),
+]);
 const CONCURRENT_REMOVALS = 16;
+
+export interface TearDownOptions {
+  readonly signal: AbortSignal;
+  /** Nobody knows the pod: a mount that no agent makes may be somebody's, and stays. Else it is the pod's own. */
+  readonly isOrphan: boolean;
+}
 
 /** Throws an UnavailableError naming what is busy or would lose foreign data; the rest is removed nevertheless. */
 export async function tearDownVolumes(
   rootDir: string,
   podUID: string,
-  { signal }: { signal: AbortSignal },
+  { signal, isOrphan }: TearDownOptions,
 ): Promise<void> {
   const podDir = podDirectory(rootDir, podUID);
   const problems: unknown[] = [];
   for (const step of [removeMarkers, removeSubPaths, removeDeviceLinks, removeVolumes]) {
     signal.throwIfAborted();
-    await step(podDir, problems);
+    await step(podDir, problems, isOrphan);
   }
   if (problems.length > 0) throw mapHostError(problems[0]);
 }
@@ -37,7 +47,7 @@ async function removeMarkers(podDir: string, problems: unknown[]): Promise<void>
 async function removeSubPaths(podDir: string, problems: unknown[]): Promise<void> {
   const subPaths = join(podDir, 'volume-subpaths');
   if ((await list(subPaths)).length === 0) return;
-  await unmountBelow(subPaths, problems);
+  await unmountBelow(subPaths, problems, () => true);
   await collect(problems, () => removeMountTargets(subPaths));
 }
 
@@ -46,9 +56,10 @@ async function removeDeviceLinks(podDir: string, problems: unknown[]): Promise<v
   await collect(problems, () => removeTree(join(podDir, 'volumeDevices')));
 }
 
-async function removeVolumes(podDir: string, problems: unknown[]): Promise<void> {
+async function removeVolumes(podDir: string, problems: unknown[], isOrphan: boolean): Promise<void> {
   const volumes = join(podDir, 'volumes');
-  await unmountBelow(volumes, problems);
+  const isOurs = (target: string): boolean => !isOrphan || isVolumeRoot(volumes, target);
+  await unmountBelow(volumes, problems, isOurs);
   for (const plugin of await list(volumes)) {
     const pluginDir = join(volumes, plugin.name);
     const remove = OWNED_PLUGINS.has(plugin.name) ? removeTree : removeEmpty;
@@ -59,10 +70,20 @@ async function removeVolumes(podDir: string, problems: unknown[]): Promise<void>
   if (problems.length === 0) await collect(problems, () => removeEmpty(volumes));
 }
 
-async function unmountBelow(directory: string, problems: unknown[]): Promise<void> {
+/** volumes/<plugin>/<volume> of a plugin of ours. */
+function isVolumeRoot(volumes: string, target: string): boolean {
+  const [plugin = '', ...rest] = relative(volumes, target).split('/');
+  return rest.length === 1 && MOUNTING_PLUGINS.has(plugin);
+}
+
+async function unmountBelow(
+  directory: string,
+  problems: unknown[],
+  isOurs: (target: string) => boolean,
+): Promise<void> {
   const targets = (await listMounts())
     .map(({ target }) => target)
-    .filter(target => target === directory || target.startsWith(`${directory}/`));
+    .filter(target => isWithin(target, directory) && isOurs(target));
   // A child comes after its parent in mountinfo.
   for (const target of new Set(targets.toReversed())) await collect(problems, () => ensureUnmounted(target));
 }

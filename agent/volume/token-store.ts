@@ -5,8 +5,9 @@ import { serviceAccountTokenPath } from '../api/paths.ts';
 import { settledOrAborted, waitAborted } from '../lib/abort.ts';
 import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
-import { errorMessage } from '../lib/errors.ts';
+import { errorMessage, UnavailableError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { OutageLog } from '../lib/outage-log.ts';
 import { sleep } from '../lib/sleep.ts';
 import { TaskGroup } from '../lib/task-group.ts';
 
@@ -41,6 +42,7 @@ interface Entry {
   readonly settled: PromiseWithResolvers<void>;
 }
 
+const NOT_FETCHED = 'timed out waiting for the condition';
 const MAX_AGE_MS = 24 * 3_600_000; // as the kubelet: a long-lived token is still renewed daily
 const REFRESH_AT_SHARE = 0.8;
 const MAX_JITTER_MS = 10_000;
@@ -55,6 +57,7 @@ export class TokenStore {
   readonly #client: ApiClient;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #outage: OutageLog;
   readonly #entries = new Map<string, Entry>();
   readonly #callbacks = new Set<(podUID: string) => void>();
   #tasks: TaskGroup | undefined;
@@ -63,6 +66,7 @@ export class TokenStore {
     this.#client = client;
     this.#clock = clock;
     this.#logger = logger;
+    this.#outage = new OutageLog(logger, 'fetching service account tokens');
   }
 
   /** Fetches and refreshes until the signal aborts. */
@@ -86,7 +90,7 @@ export class TokenStore {
       request,
       abort: new AbortController(),
       current: published === undefined ? undefined : parsePublishedToken(published, request),
-      problem: 'timed out waiting for the condition',
+      problem: NOT_FETCHED,
       settled: Promise.withResolvers(),
     };
     if (entry.current) entry.settled.resolve();
@@ -167,21 +171,31 @@ export class TokenStore {
     return { token: status.token, issuedAtMs, lifeMs: (spec?.expirationSeconds ?? expirationSeconds) * 1000 };
   }
 
+  // An API server that is away is one piece of news, however many tokens wait; a refusal is each token's own.
+  #noteFailure(entry: Entry, error: unknown): void {
+    const before = entry.problem;
+    entry.problem = errorMessage(error);
+    if (error instanceof UnavailableError) {
+      this.#outage.failed(error);
+      return;
+    }
+    if (entry.problem === before) return;
+    const { podUID, namespace, podName, serviceAccountName: serviceAccount } = entry.request;
+    const pod = `${namespace}/${podName}`;
+    this.#logger.warn({ podUID, pod, serviceAccount, err: error }, 'fetching a service account token failed');
+  }
+
   async #fetch(entry: Entry, signal: AbortSignal): Promise<StoredToken | undefined> {
     try {
       const token = await this.#request(entry.request, signal);
+      this.#outage.succeeded();
       entry.current = token;
+      entry.problem = NOT_FETCHED;
       entry.settled.resolve();
       for (const callback of this.#callbacks) callback(entry.request.podUID);
       return token;
     } catch (error) {
-      if (signal.aborted) return undefined;
-      entry.problem = errorMessage(error);
-      const { podUID, namespace, podName, serviceAccountName } = entry.request;
-      this.#logger.warn(
-        { podUID, pod: `${namespace}/${podName}`, serviceAccount: serviceAccountName, err: error },
-        'fetching a service account token failed',
-      );
+      if (!signal.aborted) this.#noteFailure(entry, error);
       return undefined;
     }
   }

@@ -20,7 +20,7 @@ import {
   type VolumeOutcome,
 } from './prepared-volume.ts';
 import { type NodeFacts, type UpdateOutcome, VolumeSetUp } from './set-up.ts';
-import { tearDownVolumes } from './tear-down.ts';
+import { type TearDownOptions, tearDownVolumes } from './tear-down.ts';
 import { TokenStore } from './token-store.ts';
 
 export type { PreparedVolume } from './prepared-volume.ts';
@@ -147,12 +147,13 @@ export class VolumeManager {
    * Unmounts and removes what the pod's volumes left on the node; idempotent, and works from the directory alone, so
    * also for a pod this process never knew. A busy mount is an UnavailableError that names it.
    */
-  async teardownVolumes(podUID: string, { signal }: { signal: AbortSignal }): Promise<void> {
+  async teardownVolumes(podUID: string, options: TearDownOptions): Promise<void> {
+    const { signal } = options;
     const entry = this.#pods.get(podUID);
     this.#pods.delete(podUID);
     this.#dirtyPodUIDs.delete(podUID);
     this.#tokens.release(podUID);
-    const tearDown = (): Promise<void> => tearDownVolumes(this.#rootDir, podUID, { signal });
+    const tearDown = (): Promise<void> => tearDownVolumes(this.#rootDir, podUID, options);
     await (entry ? entry.serial.run(tearDown, { signal, priority: 0 }) : tearDown());
     await this.#persistent.release(podUID, { signal });
   }

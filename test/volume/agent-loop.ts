@@ -18,5 +18,7 @@ void manager.run(signal);
 process.stdout.write('started');
 for (;;) {
   await Promise.all(pods.map(pod => manager.ensureVolumes(pod, { signal })));
-  await Promise.all(pods.map(({ metadata }) => manager.teardownVolumes(metadata.uid ?? '', { signal })));
+  await Promise.all(
+    pods.map(({ metadata }) => manager.teardownVolumes(metadata.uid ?? '', { signal, isOrphan: false })),
+  );
 }

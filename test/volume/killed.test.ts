@@ -69,7 +69,7 @@ await t.test(`killed ${ROUNDS} times on node ${NODE}`, async t => {
         t.match(await stat(path('shm')), { gid: 3000, mode: 0o43777 });
         t.equal((await mountsOf(pod)).length, 3, 'each tmpfs once');
       }
-      await agent.manager.teardownVolumes(pod.metadata.uid ?? '', { signal: never });
+      await agent.manager.teardownVolumes(pod.metadata.uid ?? '', { signal: never, isOrphan: false });
       t.same(await mountsOf(pod), []);
       t.same(await readdir(join(cluster.rootDir, 'pods', pod.metadata.uid ?? '')), []);
     }

@@ -56,7 +56,8 @@ async function bind(
 
 const claimVolume = (claimName: string) => ({ name: 'data', persistentVolumeClaim: { claimName } });
 const uidOf = (pod: Pod): string => pod.metadata.uid ?? '';
-const tearDown = (pod: Pod): Promise<void> => agent.manager.teardownVolumes(uidOf(pod), { signal: never });
+const tearDown = (pod: Pod): Promise<void> =>
+  agent.manager.teardownVolumes(uidOf(pod), { signal: never, isOrphan: false });
 
 await t.test('a claim that cannot be used yet, and says why', async t => {
   const pod = await cluster.pod('early', [claimVolume('nothing')]);

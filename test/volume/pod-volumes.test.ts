@@ -192,7 +192,7 @@ await t.test('emptyDir in memory has its size and keeps its content over a resta
   t.equal(hostPathOf(await second.ensure(pod), 'shm'), path);
   t.equal(await readFile(join(path, 'data'), 'utf8'), 'kept');
   t.equal((await listMounts()).filter(({ target }) => target === path).length, 1);
-  await second.manager.teardownVolumes(uidOf(pod), { signal: never });
+  await second.manager.teardownVolumes(uidOf(pod), { signal: never, isOrphan: false });
   await second.stop();
 });
 
@@ -275,14 +275,14 @@ await t.test('teardown leaves nothing, by any process, and no mount is entered',
 
   const other = await cluster.startManager();
   const holder = await import('node:fs/promises').then(fs => fs.open(join(inside, 'data')));
-  await t.rejects(other.manager.teardownVolumes(uidOf(pod), { signal: never }), {
+  await t.rejects(other.manager.teardownVolumes(uidOf(pod), { signal: never, isOrphan: false }), {
     code: 'EBUSY',
     message: /inside/,
   });
   t.equal(await readFile(join(foreign, 'data'), 'utf8'), 'kept\n');
   await holder.close();
   const startedMs = performance.now();
-  await other.manager.teardownVolumes(uidOf(pod), { signal: never });
+  await other.manager.teardownVolumes(uidOf(pod), { signal: never, isOrphan: false });
   t.comment(`torn down in ${(performance.now() - startedMs).toFixed(1)} ms`);
   t.equal(await readFile(join(foreign, 'data'), 'utf8'), 'kept\n');
   t.same(await readdir(podDir), []);
@@ -290,7 +290,44 @@ await t.test('teardown leaves nothing, by any process, and no mount is entered',
     (await listMounts()).filter(({ target }) => target.startsWith(podDir)),
     [],
   );
-  await other.manager.teardownVolumes(uidOf(pod), { signal: never });
+  await other.manager.teardownVolumes(uidOf(pod), { signal: never, isOrphan: false });
   other.manager.release(uidOf(pod));
+  await other.stop();
+});
+
+await t.test('in a directory that nobody knows, mounts that no agent makes stay', async t => {
+  const agent = await cluster.startManager();
+  const pod = await cluster.pod('orphan', [apiAccess(), { name: 'scratch', emptyDir: {} }]);
+  const outcome = await agent.ensure(pod);
+  await agent.stop();
+  const podDir = join(cluster.rootDir, 'pods', uidOf(pod));
+  const vendor = join(podDir, 'volumes/kubernetes.io~csi/pv-1/mount');
+  const inside = join(hostPathOf(outcome, 'scratch'), 'inside');
+  for (const target of [vendor, inside]) {
+    const { status } = spawnSync('sh', [
+      '-c',
+      `mkdir -p ${target} && mount -t tmpfs precious ${target} && echo kept >${target}/data`,
+    ]);
+    t.equal(status, 0);
+  }
+  const other = await cluster.startManager();
+  const orphan = { signal: never, isOrphan: true };
+  await t.rejects(other.manager.teardownVolumes(uidOf(pod), orphan), {
+    name: 'UnavailableError',
+    message: /pv-1 still holds data|inside is still mounted/,
+  });
+  for (const target of [vendor, inside]) {
+    t.equal(
+      await readFile(join(target, 'data'), 'utf8'),
+      'kept\n',
+      'the file system is still there with its data',
+    );
+  }
+  const left = (await listMounts()).filter(({ target }) => target.startsWith(podDir));
+  t.same(left.map(({ target }) => target).sort(), [vendor, inside].sort(), 'our own mounts are gone');
+  for (const target of [vendor, inside]) spawnSync('umount', [target]);
+  await other.manager.teardownVolumes(uidOf(pod), orphan).catch(() => undefined);
+  t.same(await readdir(join(podDir, 'volumes/kubernetes.io~empty-dir')), [], 'the volume is gone');
+  t.same(await readdir(join(vendor, '..')), ['mount'], 'directories of other kinds are not ours to empty');
   await other.stop();
 });

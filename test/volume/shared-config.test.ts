@@ -64,7 +64,9 @@ await t.test('a burst of pods, each with a token and a Secret of its own', async
   t.comment(`${warnings.length} warnings${warnings[0] ? `, first ${warnings[0]}` : ''}`);
   const startedMs = performance.now();
   await Promise.all(
-    pods.map(({ metadata: { uid = '' } }) => agent.manager.teardownVolumes(uid, { signal: never })),
+    pods.map(({ metadata: { uid = '' } }) =>
+      agent.manager.teardownVolumes(uid, { signal: never, isOrphan: false }),
+    ),
   );
   t.comment(`torn down in ${(performance.now() - startedMs).toFixed(0)} ms`);
   for (const {

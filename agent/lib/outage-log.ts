@@ -1,5 +1,5 @@
-import { errorMessage } from '../lib/errors.ts';
-import type { Logger } from '../lib/logger.ts';
+import { errorMessage } from './errors.ts';
+import type { Logger } from './logger.ts';
 
 /** One line when something begins to fail, one per new cause, and one when it works again. */
 export class OutageLog {
