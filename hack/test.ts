@@ -28,6 +28,7 @@ const MAX_SECOND_TRIES = 5;
 const FAULTS = 'test/faults/';
 /** These share the sandbox with two nodes, one after the other; the rest makes its own world. */
 const ON_SANDBOX = [
+  'test/explain/',
   'test/join/',
   'test/node/',
   'test/outage/',
@@ -35,6 +36,7 @@ const ON_SANDBOX = [
   'test/probe/',
   'test/proxy/',
   'test/scale/',
+  'test/server/',
   'test/walks/',
 ];
 /** These measure or count what others would disturb: last, with nothing else running. */
