@@ -5,6 +5,14 @@ export interface BackoffOptions {
   readonly jitter?: number;
 }
 
+/** The delay after so many failures in a row: the initial one, doubled with each of them up to the cap. */
+export function doublingDelayMs(
+  { initialMs, maxMs }: Pick<BackoffOptions, 'initialMs' | 'maxMs'>,
+  failures: number,
+): number {
+  return Math.min(maxMs, initialMs * 2 ** Math.min(failures - 1, 30));
+}
+
 /** Doubling delays up to a cap. `reset` after a success. */
 export class Backoff {
   readonly #options: BackoffOptions;
@@ -20,9 +28,9 @@ export class Backoff {
 
   /** The delay before the next attempt, milliseconds; every call counts as one more failure. */
   nextMs(): number {
-    const { initialMs, maxMs, jitter = 0 } = this.#options;
-    const fullMs = Math.min(maxMs, initialMs * 2 ** Math.min(this.#failures, 30));
+    const { jitter = 0 } = this.#options;
     this.#failures += 1;
+    const fullMs = doublingDelayMs(this.#options, this.#failures);
     return Math.round(fullMs * (1 - jitter * Math.random()));
   }
 

@@ -2,6 +2,7 @@
 // (an agent restart) costs a fresh back-off curve and a repeated, idempotent volume set-up, nothing more.
 
 import type { ImageOutcome } from '../image/image-outcome.ts';
+import { doublingDelayMs } from '../lib/backoff.ts';
 import type { PreparedVolume } from '../volume/volume-manager.ts';
 import type { CrashBackoff } from './crash-backoff.ts';
 
@@ -84,10 +85,10 @@ export function noteStepFailure(
   step: PodStep,
   message: string,
   nowMs: number,
-  { initialMs, maxMs }: RetryCurve,
+  curve: RetryCurve,
 ): PodMemory {
   const failures = (memory.stepFailures.get(step)?.failures ?? 0) + 1;
-  const retryAtMs = nowMs + Math.min(maxMs, initialMs * 2 ** (failures - 1));
+  const retryAtMs = nowMs + doublingDelayMs(curve, failures);
   return { ...memory, stepFailures: withEntry(memory.stepFailures, step, { message, retryAtMs, failures }) };
 }
 

@@ -1,6 +1,7 @@
 // How an action ended, and what a worker remembers of it. Pure.
 
 import type { ImageOutcome } from '../image/image-outcome.ts';
+import { doublingDelayMs } from '../lib/backoff.ts';
 import type { RuntimeSubject } from '../runtime/snapshots.ts';
 import type { PreparedVolume } from '../volume/volume-manager.ts';
 import {
@@ -153,11 +154,10 @@ function startFailure(
   nowMs: number,
 ): StartFailure {
   const failures = (memory.startFailures.get(outcome.containerName)?.failures ?? 0) + 1;
-  const delayMs = Math.min(START_RETRY.maxMs, START_RETRY.initialMs * 2 ** (failures - 1));
   return {
     reason: outcome.reason,
     message: outcome.message,
-    retryAtMs: outcome.retryAtMs ?? nowMs + delayMs,
+    retryAtMs: outcome.retryAtMs ?? nowMs + doublingDelayMs(START_RETRY, failures),
     failures,
   };
 }
