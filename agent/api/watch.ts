@@ -5,6 +5,7 @@ import { sleep } from '../lib/sleep.ts';
 import type { ApiClient } from './client.ts';
 import { errorFromStatus, type Status } from './errors.ts';
 import type { KubeObject } from './objects.ts';
+import { isOlder } from './resource-version.ts';
 import { trimObject } from './trim.ts';
 import { nextWatchState, type WatchOutcome, type WatchPause, type WatchState } from './watch-state.ts';
 
@@ -258,10 +259,4 @@ class Watch<T extends KubeObject> {
       return object;
     }
   }
-}
-
-/** resourceVersions are decimal numbers that grow (official since 1.35); anything else is not compared. */
-function isOlder(candidate: string, reference: string): boolean {
-  if (!/^\d+$/.test(candidate) || !/^\d+$/.test(reference)) return false;
-  return BigInt(candidate) < BigInt(reference);
 }

@@ -2,6 +2,7 @@
 import type { ApiClient } from '../api/client.ts';
 import type { Node } from '../api/objects.ts';
 import { nodesPath } from '../api/paths.ts';
+import { isOlder } from '../api/resource-version.ts';
 import { watchObjects } from '../api/watch.ts';
 import type { Logger } from '../lib/logger.ts';
 
@@ -38,7 +39,7 @@ export class NodeWatch implements NodeView {
 
   /** Takes an answer to one of our own requests, which is often there before the watch tells. */
   update(node: Node): void {
-    if (this.#node && isOlder(node, this.#node)) return;
+    if (this.#node && isOlderNode(node, this.#node)) return;
     this.#set(node);
   }
 
@@ -68,11 +69,8 @@ export class NodeWatch implements NodeView {
   }
 }
 
-// resourceVersions of one kind are decimal numbers that grow (official since 1.35). Another object of the same name
-// has another UID and is never older.
-function isOlder(candidate: Node, reference: Node): boolean {
-  const [a, b] = [candidate, reference].map(node => node.metadata.resourceVersion ?? '');
-  if (candidate.metadata.uid !== reference.metadata.uid) return false;
-  if (a === undefined || b === undefined || !/^\d+$/.test(a) || !/^\d+$/.test(b)) return false;
-  return BigInt(a) < BigInt(b);
+// Another object of the same name has another UID and is never older.
+function isOlderNode(candidate: Node, reference: Node): boolean {
+  const [a = '', b = ''] = [candidate, reference].map(({ metadata }) => metadata.resourceVersion);
+  return candidate.metadata.uid === reference.metadata.uid && isOlder(a, b);
 }
