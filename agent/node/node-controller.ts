@@ -24,12 +24,12 @@ import { LeaseKeeper } from './lease.ts';
 import { type MachineFacts, readMachineFacts, readNodeAddresses } from './machine-facts.ts';
 import { NodeEvents } from './node-events.ts';
 import { findOverReservations } from './node-resources.ts';
+import { NodeStatusWriter } from './node-status-writer.ts';
 import { type NodeView, NodeWatch } from './node-watch.ts';
 import { PodNetwork } from './pod-network.ts';
 import { ensureRegistered } from './registration.ts';
 import { findNetworkProblem, findRuntimeProblems, hungCallAfterMs } from './runtime-health.ts';
 import { type RuntimeCalls, RuntimeMonitor } from './runtime-monitor.ts';
-import { StatusWriter } from './status-writer.ts';
 
 export interface NodeDeps {
   readonly api: ApiClient;
@@ -74,7 +74,7 @@ export class NodeController {
   readonly #node: NodeWatch;
   readonly #events: NodeEvents;
   readonly #runtime: RuntimeMonitor;
-  readonly #writer: StatusWriter;
+  readonly #writer: NodeStatusWriter;
   readonly #lease: LeaseKeeper;
   #addresses: AddressResult = { kind: 'problem', problem: 'the node address is not known yet' };
   #csiNodeProblem: string | undefined;
@@ -111,7 +111,7 @@ export class NodeController {
     this.#node = new NodeWatch({ api, nodeName: name, logger });
     this.#events = new NodeEvents(events, name);
     this.#runtime = new RuntimeMonitor(deps.runtime, () => this.#writer.wake(), logger);
-    this.#writer = new StatusWriter({
+    this.#writer = new NodeStatusWriter({
       api,
       nodeName: name,
       reportFrequencyMs: statusReportFrequencyMs,

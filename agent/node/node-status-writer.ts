@@ -11,7 +11,7 @@ import { Wakeup } from '../lib/wakeup.ts';
 import type { NodeWatch } from './node-watch.ts';
 import { planStatusPatch, type StatusPatch } from './plan-status-patch.ts';
 
-export interface StatusWriterDeps {
+export interface NodeStatusWriterDeps {
   readonly api: ApiClient;
   readonly nodeName: string;
   readonly reportFrequencyMs: number;
@@ -28,8 +28,8 @@ export interface StatusWriterDeps {
 
 const REQUEST_TIMEOUT_MS = 10_000;
 
-export class StatusWriter {
-  readonly #deps: StatusWriterDeps;
+export class NodeStatusWriter {
+  readonly #deps: NodeStatusWriterDeps;
   readonly #clock: Clock;
   readonly #outage: OutageLog;
   readonly #wakeup = new Wakeup();
@@ -39,7 +39,7 @@ export class StatusWriter {
   /** What the API server did not keep of our last write, as text. */
   #rest: string | undefined;
 
-  constructor(deps: StatusWriterDeps) {
+  constructor(deps: NodeStatusWriterDeps) {
     this.#deps = deps;
     this.#clock = deps.clock ?? systemClock;
     this.#outage = new OutageLog(deps.logger, 'node status update');
