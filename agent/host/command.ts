@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { buffer } from 'node:stream/consumers';
+import { UnavailableError } from '../lib/errors.ts';
 import { mapHostError } from './errors.ts';
 
 export interface CommandResult {
@@ -15,20 +16,25 @@ export interface CommandOptions {
   readonly input?: string | Buffer;
   /** Beside our own environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** It is killed after that; left out: two minutes, the longest that anybody waits for the runtime either. */
+  readonly timeoutMs?: number;
   readonly signal: AbortSignal;
 }
+
+const TIMEOUT_MS = 120_000;
 
 /** Any exit code is a result; a program that cannot be started is an error (NotFoundError when it is not installed). */
 export async function runCommand(
   program: string,
   args: readonly string[],
-  { input = '', env = {}, signal }: CommandOptions,
+  { input = '', env = {}, timeoutMs = TIMEOUT_MS, signal }: CommandOptions,
 ): Promise<CommandResult> {
   signal.throwIfAborted();
+  const timeout = AbortSignal.timeout(timeoutMs);
   const child = spawn(program, args, {
     stdio: 'pipe',
     env: { ...process.env, ...env },
-    signal,
+    signal: AbortSignal.any([signal, timeout]),
     killSignal: 'SIGKILL',
   });
   // A program that ends before it read its input is judged by its exit code.
@@ -46,6 +52,8 @@ export async function runCommand(
       stderr: stderr.toString('utf8'),
     };
   } catch (error) {
-    throw mapHostError(error);
+    if (!timeout.aborted || signal.aborted) throw mapHostError(error);
+    const message = `${program} did not end within ${timeoutMs / 1000} s and was killed`;
+    throw new UnavailableError(message, { code: 'Timeout', cause: error });
   }
 }
