@@ -290,6 +290,8 @@ export interface PodSpec {
   readonly hostUsers?: boolean;
   readonly shareProcessNamespace?: boolean;
   readonly hostname?: string;
+  /** Comes before all the others, and has no domain (KEP-4762). */
+  readonly hostnameOverride?: string;
   readonly subdomain?: string;
   readonly setHostnameAsFQDN?: boolean;
   readonly hostAliases?: readonly HostAlias[];

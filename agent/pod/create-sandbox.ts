@@ -7,7 +7,7 @@ import { CPU_PERIOD_US, cpuQuotaUs, cpuShares } from '../resources/linux-resourc
 import { buildPodResources, buildQosClass } from '../resources/pod-resources.ts';
 import { podDirectory } from '../volume/pod-directories.ts';
 import type { ActionSignals, PodEffects } from './effects.ts';
-import { podUID } from './naming.ts';
+import { formatPod, podUID } from './naming.ts';
 import type { ActionOutcome } from './outcome.ts';
 import type { PodAction } from './pod-plan.ts';
 import { formatRpcError } from './rpc-error.ts';
@@ -15,6 +15,9 @@ import { buildSandboxConfig } from './sandbox-config.ts';
 
 // Places keep a burst in order. A call that takes this long is no burst: it must not keep other pods waiting.
 const PLACE_HELD_MS = 2000;
+
+const NO_CLUSTER_DNS =
+  'kubelet does not have ClusterDNS IP configured and cannot create Pod using "ClusterFirst" policy. Falling back to "Default" policy.';
 
 /** Directories, cgroup, sandbox: in this order, each of them idempotent. */
 export async function createSandbox(
@@ -35,6 +38,10 @@ export async function createSandbox(
     events.pod(pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
   }
   for (const warning of outcome.dns.warnings) events.pod(pod, 'Warning', 'DNSConfigForming', warning);
+  if (outcome.dns.isClusterDNSMissing) {
+    const text = `pod: "${formatPod(pod)}". ${NO_CLUSTER_DNS}`;
+    events.pod(pod, 'Warning', 'MissingClusterDNS', text);
+  }
   try {
     const directory = podDirectory(context.rootDir, podUID(pod));
     await Promise.all([

@@ -11,9 +11,10 @@ export type PodHostname =
 export function buildHostname(
   podName: string,
   namespace: string,
-  spec: Pick<PodSpec, 'hostname' | 'subdomain' | 'setHostnameAsFQDN'>,
+  spec: Pick<PodSpec, 'hostname' | 'hostnameOverride' | 'subdomain' | 'setHostnameAsFQDN'>,
   clusterDomain: string,
 ): PodHostname {
+  if (spec.hostnameOverride) return { kind: 'ok', hostname: spec.hostnameOverride, domain: '' };
   const short = (spec.hostname ?? podName).slice(0, HOSTNAME_MAX).replace(/[-.]+$/, '');
   const domain = spec.subdomain ? `${spec.subdomain}.${namespace}.svc.${clusterDomain}` : '';
   if (!spec.setHostnameAsFQDN || domain === '') return { kind: 'ok', hostname: short, domain };

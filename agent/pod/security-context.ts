@@ -6,7 +6,14 @@ import type {
   NamespaceOptionInput,
   SecurityProfile,
 } from '../../cri-proto/runtime.v1.ts';
-import type { Container, Pod, PodSpec, SeccompProfile } from '../api/objects.ts';
+import type {
+  AppArmorProfile,
+  Container,
+  Pod,
+  PodSpec,
+  SELinuxOptions,
+  SeccompProfile,
+} from '../api/objects.ts';
 import type { ImageUser } from '../image/image-outcome.ts';
 import { formatPod } from './naming.ts';
 
@@ -51,13 +58,45 @@ export function buildSandboxSecurityContext(spec: PodSpec): LinuxSandboxSecurity
     seccomp: { profileType: 'RuntimeDefault' },
     ...(runAsUser === undefined ? {} : { runAsUser: { value: runAsUser } }),
     ...(runAsGroup === undefined || runAsUser === undefined ? {} : { runAsGroup: { value: runAsGroup } }),
-    supplementalGroups: supplementalGroups(spec),
+    ...groupsOf(spec),
+    ...selinuxOptions(spec.securityContext?.seLinuxOptions),
   };
 }
 
-function supplementalGroups(spec: PodSpec): readonly number[] {
-  const { fsGroup, supplementalGroups: groups = [] } = spec.securityContext ?? {};
-  return fsGroup === undefined ? groups : [fsGroup, ...groups];
+function groupsOf(spec: PodSpec): Pick<LinuxSandboxSecurityContext, GroupField> {
+  const { fsGroup, supplementalGroups: groups = [], supplementalGroupsPolicy } = spec.securityContext ?? {};
+  return {
+    supplementalGroups: fsGroup === undefined ? groups : [fsGroup, ...groups],
+    supplementalGroupsPolicy: supplementalGroupsPolicy === 'Strict' ? 'Strict' : 'Merge',
+  };
+}
+
+type GroupField = 'supplementalGroups' | 'supplementalGroupsPolicy';
+
+function selinuxOptions(
+  selinuxOptions: SELinuxOptions | undefined,
+): Pick<LinuxSandboxSecurityContext, 'selinuxOptions'> {
+  return selinuxOptions ? { selinuxOptions } : {};
+}
+
+// The second spelling is for runtimes that do not know the first one.
+function appArmor(
+  profile: AppArmorProfile | undefined,
+): Pick<LinuxContainerSecurityContext, 'apparmor' | 'apparmorProfile'> {
+  const { localhostProfile = '' } = profile ?? {};
+  switch (profile?.type) {
+    case 'RuntimeDefault':
+      return { apparmor: { profileType: 'RuntimeDefault' }, apparmorProfile: 'runtime/default' };
+    case 'Unconfined':
+      return { apparmor: { profileType: 'Unconfined' }, apparmorProfile: 'unconfined' };
+    case 'Localhost':
+      return {
+        apparmor: { profileType: 'Localhost', localhostRef: localhostProfile },
+        apparmorProfile: `localhost/${localhostProfile}`,
+      };
+    default:
+      return {};
+  }
 }
 
 export type ContainerSecurity =
@@ -88,7 +127,9 @@ export function buildContainerSecurity(
         dropCapabilities: own.capabilities?.drop ?? [],
       },
       seccomp: seccompProfile(own.seccompProfile ?? pod.spec.securityContext?.seccompProfile, node),
-      supplementalGroups: supplementalGroups(pod.spec),
+      ...appArmor(own.appArmorProfile ?? pod.spec.securityContext?.appArmorProfile),
+      ...selinuxOptions(own.seLinuxOptions ?? pod.spec.securityContext?.seLinuxOptions),
+      ...groupsOf(pod.spec),
       maskedPaths: isUnmasked ? [] : MASKED_PATHS,
       readonlyPaths: isUnmasked ? [] : READONLY_PATHS,
     },
