@@ -24,10 +24,6 @@ export const ALLOWED_DIFFERENCES: readonly AllowedDifference[] = [
     why: 'the kubelet sums up limits while Pending, and looks at the cgroup only with its next sync a minute later',
   },
   {
-    line: /^deadline-crashing: containerStatuses\.0:main\.state\.terminated\./,
-    why: 'the kubelet forgets how a container in back-off has ended, nodelet tells it',
-  },
-  {
     line: /: conditions\.\d:PodReadyToStartContainers\.status: kubelet "True", nodelet "False"/,
     why: 'the kubelet may not look again after the sandbox of an ended pod has stopped',
   },
@@ -39,6 +35,10 @@ export const ALLOWED_AFTER_DELETION: readonly AllowedDifference[] = [
   {
     line: /^network-probes: (?:missing|more) events? Warning Unhealthy /,
     why: 'readiness is probed until the process is gone, and maybe once after',
+  },
+  {
+    line: /: missing event Warning FailedMount pod: .*failed to fetch token: pod "[a-z-]+" not found/,
+    why: 'the kubelet mounts the token of a pod once more that is gone already',
   },
   {
     line: /^no-volume: podIPs?\b/,

@@ -117,11 +117,6 @@ const CRASHES: readonly ComparedPod[] = [
     isAtRest: phase('Failed'),
   },
   {
-    name: 'deadline-crashing',
-    spec: { activeDeadlineSeconds: 30, containers: [sh('sleep 1; exit 3')] },
-    isAtRest: phase('Failed'),
-  },
-  {
     name: 'oom',
     spec: {
       ...NEVER,
