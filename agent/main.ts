@@ -35,6 +35,7 @@ import { runStatusLine } from './node/status-line.ts';
 import { buildKubeletVersion } from './node/version.ts';
 import { isAppArmorEnabled, PodAdmission } from './pod/admission.ts';
 import { MirrorPods } from './pod/mirror-pods.ts';
+import { PodAllocator } from './pod/pod-allocator.ts';
 import { PodContextSource } from './pod/pod-context-source.ts';
 import { PodEvents } from './pod/pod-events.ts';
 import { runPodSources } from './pod/pod-sources.ts';
@@ -46,6 +47,7 @@ import { StatusReporter } from './pod/status-reporter.ts';
 import { PodWorkers } from './pod/workers.ts';
 import { ProbeManager } from './probe/probe-manager.ts';
 import { ServiceProxy } from './proxy/service-proxy.ts';
+import { openResourceCheckpoints, type ResourceCheckpoints } from './resources/resource-checkpoint.ts';
 import { RuntimeCgroupDriver } from './runtime/cgroup-driver.ts';
 import { runRuntimeEvents } from './runtime/event-loop.ts';
 import { LogRotator } from './runtime/log-rotator.ts';
@@ -130,7 +132,8 @@ async function runNode(
     allowedUnsafeSysctls: config.pods.allowedUnsafeSysctls,
     isAppArmorEnabled: await isAppArmorEnabled(),
   });
-  const pods = buildPods(config, edges, node, admission, snapshots, logger, signal);
+  const checkpoints = await openResourceCheckpoints(config.pods.rootDir, logger);
+  const pods = buildPods(config, edges, node, { admission, checkpoints }, snapshots, logger, signal);
   startNode(tasks, edges, node, notifier, pods);
   const proxy = new ServiceProxy({
     api: edges.client,
@@ -194,6 +197,7 @@ interface Pods {
   readonly services: ServiceVariables;
   readonly writer: StatusWriter;
   readonly mirrors: MirrorPods;
+  readonly checkpoints: ResourceCheckpoints;
   readonly probes: ProbeManager;
   readonly workers: PodWorkers;
   readonly view: PodsView;
@@ -204,7 +208,7 @@ function buildPods(
   config: Config,
   { client, credentialPlugins, connection, cgroupDriver, cgroups, recorder }: Edges,
   node: NodeController,
-  admission: PodAdmission,
+  { admission, checkpoints }: { admission: PodAdmission; checkpoints: ResourceCheckpoints },
   snapshots: RuntimeSnapshots,
   logger: Logger,
   signal: AbortSignal,
@@ -278,13 +282,15 @@ function buildPods(
     runtimeName: 'containerd',
   });
   const crashBackoffMaxMs = config.pods.crashLoopBackOffMaxMs;
+  const { allocated, actuated } = checkpoints;
+  const allocator = new PodAllocator({ allocated, admission, events, logger });
   const workers = new PodWorkers(
-    { effects, snapshots, reporter, probes, crashBackoffMaxMs, admission },
+    { effects, snapshots, reporter, probes, actuated, crashBackoffMaxMs, admission, allocator },
     { signal },
   );
   node.view.onChange(() => workers.reconsider());
   const view = new PodsView({ workers, statuses: reporter });
-  return { snapshots, volumes, services, writer, mirrors, probes, workers, view, warnings };
+  return { snapshots, volumes, services, writer, mirrors, checkpoints, probes, workers, view, warnings };
 }
 
 function startNode(
@@ -373,7 +379,7 @@ function startPods(
   { client, connection, cgroupDriver }: Edges,
   node: NodeController,
   notifier: ServiceNotifier,
-  { snapshots, volumes, services, writer, mirrors, probes, workers }: Pods,
+  { snapshots, volumes, services, writer, mirrors, checkpoints, probes, workers }: Pods,
   logger: Logger,
 ): void {
   const { runtime } = connection;
@@ -383,6 +389,7 @@ function startPods(
   tasks.run(signal => services.run({ signal }));
   tasks.run(signal => probes.run(signal));
   tasks.run(() => writer.run());
+  for (const checkpoint of Object.values(checkpoints)) tasks.run(signal => checkpoint.run({ signal }));
   const rotator = new LogRotator({ runtime, snapshots, clock: systemClock, logger }, config.pods, tasks);
   tasks.run(() => rotator.run());
   tasks.run(signal => runRuntimeEvents({ snapshots, runtime, endpoint, logger, onConnection }, { signal }));

@@ -21,7 +21,7 @@ export type AdmissionDecision =
   | { readonly kind: 'admitted' }
   | { readonly kind: 'rejected'; readonly rejection: Rejection }
   /** Admitted as soon as these have ended. */
-  | { readonly kind: 'preempt'; readonly victims: readonly Pod[] }
+  | { readonly kind: 'preempt'; readonly victims: readonly Pod[]; readonly rejection: Rejection }
   /** Nothing can be said before our Node is known, or known anew. */
   | { readonly kind: 'unknown' };
 
@@ -40,7 +40,7 @@ export class PodAdmission {
     const verdict = planAdmission({ pod, others, node, allowedUnsafeSysctls, isAppArmorEnabled });
     if (verdict.kind !== 'short') return verdict;
     const victims = planPreemption(pod, others, verdict.shortages);
-    if (victims) return { kind: 'preempt', victims };
+    if (victims) return { kind: 'preempt', victims, rejection: verdict.rejection };
     const missing = verdict.shortages.map(({ resource, amount }) => `(res: ${resource}, q: ${amount}), `);
     const message = `Unexpected error while attempting to recover from admission failure: preemption: error finding a set of pods to preempt: no set of running pods found to reclaim resources: [${missing.join('')}]`;
     return { kind: 'rejected', rejection: { reason: 'UnexpectedAdmissionError', message } };

@@ -1,10 +1,10 @@
 // CRI ContainerConfig of one container (kuberuntime_container.go generateContainerConfig).
 
-import type { ContainerConfig, LinuxContainerResourcesInput } from '../../cri-proto/runtime.v1.ts';
+import type { ContainerConfig } from '../../cri-proto/runtime.v1.ts';
 import type { Container, Pod } from '../api/objects.ts';
 import type { ImageUser } from '../image/image-outcome.ts';
-import { buildContainerCpuAndMemory, CPU_PERIOD_US, oomScoreAdj } from '../resources/linux-resources.ts';
 import type { PreparedVolume } from '../volume/volume-manager.ts';
+import { buildContainerResources } from './build-container-resources.ts';
 import { buildDevices, buildMounts, terminationMessagePath } from './build-mounts.ts';
 import { expandVariables } from './expansion.ts';
 import {
@@ -80,7 +80,10 @@ export function buildContainerConfig(input: ContainerInput): ContainerConfigOutc
       stdin: container.stdin === true,
       stdinOnce: container.stdinOnce === true,
       tty: container.tty === true,
-      linux: { resources: buildResources(input), securityContext: security.context },
+      linux: {
+        resources: buildContainerResources(pod, container, context),
+        securityContext: security.context,
+      },
     },
   };
 }
@@ -100,17 +103,5 @@ function buildAnnotations(pod: Pod, container: Container, attempt: number): Reco
       ? {}
       : { [POD_TERMINATION_GRACE_ANNOTATION]: String(terminationGracePeriodSeconds) }),
     ...(container.ports?.length ? { [CONTAINER_PORTS_ANNOTATION]: JSON.stringify(container.ports) } : {}),
-  };
-}
-
-function buildResources({ pod, container, context }: ContainerInput): LinuxContainerResourcesInput {
-  const { cpuShares, cpuQuotaUs, memoryLimitBytes } = buildContainerCpuAndMemory(container);
-  return {
-    cpuShares,
-    cpuPeriod: CPU_PERIOD_US,
-    ...(context.isCpuLimited ? { cpuQuota: cpuQuotaUs } : {}),
-    memoryLimitInBytes: memoryLimitBytes,
-    oomScoreAdj: oomScoreAdj(pod.spec, container, context.nodeMemoryBytes),
-    ...(context.cgroupVersion === 2 ? { unified: { 'memory.oom.group': '1' } } : {}),
   };
 }

@@ -1,11 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import type { Pod } from '../api/objects.ts';
-import type { CgroupLimits } from '../host/cgroup-limits.ts';
 import { ConflictError, errorMessage } from '../lib/errors.ts';
 import { sleep } from '../lib/sleep.ts';
-import { CPU_PERIOD_US, cpuQuotaUs, cpuShares } from '../resources/linux-resources.ts';
-import { buildPodResources, buildQosClass } from '../resources/pod-resources.ts';
 import { podDirectory } from '../volume/pod-directories.ts';
+import { buildPodLimits } from './build-pod-limits.ts';
 import type { ActionSignals, PodEffects } from './effects.ts';
 import { formatPod, podUID } from './naming.ts';
 import type { ActionOutcome } from './outcome.ts';
@@ -124,17 +122,4 @@ function failSandbox(pod: Pod, { events }: PodEffects, message: string): ActionO
     events.pod(pod, 'Warning', 'FailedCreatePodSandBox', text);
   }
   return { kind: 'failed', step: 'sandbox', message: text };
-}
-
-/** Limits of the pod's own cgroup by QoS class (cm/helpers_linux.go ResourceConfigForPod). */
-export function buildPodLimits(pod: Pod): CgroupLimits {
-  const { requests, limits, isCpuLimitedEverywhere, isMemoryLimitedEverywhere } = buildPodResources(pod.spec);
-  if (buildQosClass(pod.spec) === 'BestEffort') return { cpuShares: cpuShares(0) };
-  return {
-    cpuShares: cpuShares(requests.cpuMilli),
-    ...(isCpuLimitedEverywhere
-      ? { cpuQuotaUs: cpuQuotaUs(limits.cpuMilli), cpuPeriodUs: CPU_PERIOD_US }
-      : {}),
-    ...(isMemoryLimitedEverywhere ? { memoryLimitBytes: limits.memoryBytes } : {}),
-  };
 }

@@ -9,6 +9,7 @@ import type { ObservedContainer, ObservedPod, ObservedSandbox } from '../runtime
 import { remainingBackoffMs } from './crash-backoff.ts';
 import type { WaitingReason } from './memory.ts';
 import { buildContainerHash, formatPod } from './naming.ts';
+import { isRestartedForResize } from './plan-resize.ts';
 import type { PlanInput } from './pod-plan.ts';
 
 export type ContainerDecision =
@@ -84,6 +85,9 @@ function decideRunning(deciding: Deciding, instance: ObservedContainer): Contain
     const probe = kind === 'startup' ? container.startupProbe : container.livenessProbe;
     const { terminationGracePeriodSeconds } = probe ?? {};
     return { ...stopDecision(pod, instance, message, terminationGracePeriodSeconds), isForRestart };
+  }
+  if (isRestartedForResize(container, input.memory)) {
+    return stopDecision(pod, instance, `Container ${name} resize requires restart`);
   }
   return { kind: 'keep' };
 }

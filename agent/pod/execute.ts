@@ -8,6 +8,7 @@ import { type ActionOutcome, stepOf } from './outcome.ts';
 import { findContainer } from './pod-containers.ts';
 import type { PodAction } from './pod-plan.ts';
 import { removeContainerRecord, removePodRecords } from './remove-records.ts';
+import { resizePod } from './resize-pod.ts';
 import { startContainer } from './start-container.ts';
 import { stopContainer } from './stop-container.ts';
 import { tearDownPod } from './tear-down-pod.ts';
@@ -56,6 +57,8 @@ async function perform(
       return await prepareImage(action.containerName, requirePod(target), effects, signals);
     case 'createSandbox':
       return await createSandbox(action, requirePod(target), effects, signals);
+    case 'resizePod':
+      return await resizePod({ ...target, pod: requirePod(target) }, effects, signals);
     case 'startContainer':
       return await startContainer(action, { ...target, pod: requirePod(target) }, effects, signals);
     case 'stopContainer':

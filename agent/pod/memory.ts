@@ -1,8 +1,10 @@
 // What one worker remembers because no one can be asked for it again. Everything else is re-observed; losing this
 // (an agent restart) costs a fresh back-off curve and a repeated, idempotent volume set-up, nothing more.
 
+import type { CgroupLimits } from '../host/cgroup-limits.ts';
 import type { ImageOutcome } from '../image/image-outcome.ts';
 import { doublingDelayMs } from '../lib/backoff.ts';
+import type { PodResourceInfo } from '../resources/resource-checkpoint.ts';
 import type { PreparedVolume } from '../volume/volume-manager.ts';
 import type { CrashBackoff } from './crash-backoff.ts';
 
@@ -24,7 +26,7 @@ export interface StepFailure {
   readonly failures: number;
 }
 
-export type PodStep = 'sandbox' | 'volumes' | 'stop' | 'tearDown' | 'remove';
+export type PodStep = 'sandbox' | 'volumes' | 'resize' | 'stop' | 'tearDown' | 'remove';
 
 export interface Termination {
   /** Effective grace; it can only shrink (pkg/kubelet/pod_workers.go calculateEffectiveGracePeriod). */
@@ -40,6 +42,10 @@ export interface PodMemory {
   /** By volume name; undefined until they were set up in this agent's life. */
   readonly volumes: ReadonlyMap<string, PreparedVolume> | undefined;
   readonly areVolumesGone: boolean;
+  /** The resources that the containers were made or updated with; kept in a checkpoint too. */
+  readonly actuated: PodResourceInfo | undefined;
+  /** Of the pod's cgroup, since this agent wrote them. */
+  readonly cgroupLimits: CgroupLimits | undefined;
   readonly isTornDown: boolean;
   /** Containers and sandboxes are removed and the directories gone. */
   readonly isRemoved: boolean;
@@ -66,6 +72,8 @@ export const EMPTY_MEMORY: PodMemory = {
   crashBackoffs: new Map(),
   images: new Map(),
   volumes: undefined,
+  actuated: undefined,
+  cgroupLimits: undefined,
   areVolumesGone: false,
   isTornDown: false,
   isRemoved: false,

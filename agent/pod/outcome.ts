@@ -1,7 +1,9 @@
 // How an action ended, and what a worker remembers of it. Pure.
 
+import type { CgroupLimits } from '../host/cgroup-limits.ts';
 import type { ImageOutcome } from '../image/image-outcome.ts';
 import { doublingDelayMs } from '../lib/backoff.ts';
+import type { PodResourceInfo } from '../resources/resource-checkpoint.ts';
 import type { RuntimeSubject } from '../runtime/snapshots.ts';
 import type { PreparedVolume } from '../volume/volume-manager.ts';
 import {
@@ -22,6 +24,11 @@ export type ActionOutcome =
   /** Broken off because the pod's fate changed: nothing to remember, the next plan knows. */
   | { readonly kind: 'interrupted' }
   | { readonly kind: 'volumesReady'; readonly volumes: ReadonlyMap<string, PreparedVolume> }
+  | {
+      readonly kind: 'resized';
+      readonly actuated: PodResourceInfo;
+      readonly cgroupLimits: CgroupLimits;
+    }
   | { readonly kind: 'imageKnown'; readonly containerName: string; readonly image: ImageOutcome }
   /** A container was not started; the reason becomes its waiting reason. */
   | {
@@ -43,6 +50,7 @@ export type ActionOutcome =
 const STEP_RETRY: Readonly<Record<PodStep, RetryCurve>> = {
   sandbox: { initialMs: 250, maxMs: 15_000 },
   volumes: { initialMs: 1000, maxMs: 15_000 },
+  resize: { initialMs: 1000, maxMs: 30_000 },
   stop: { initialMs: 500, maxMs: 30_000 },
   tearDown: { initialMs: 250, maxMs: 30_000 },
   remove: { initialMs: 500, maxMs: 30_000 },
@@ -56,6 +64,7 @@ export function touchedBy(outcome: ActionOutcome): readonly RuntimeSubject[] | u
       return outcome.touched;
     case 'volumesReady':
     case 'imageKnown':
+    case 'resized':
       return [];
     case 'interrupted':
     case 'notStarted':
@@ -71,6 +80,8 @@ export function stepOf(action: PodAction): PodStep | undefined {
       return 'sandbox';
     case 'prepareVolumes':
       return 'volumes';
+    case 'resizePod':
+      return 'resize';
     case 'stopContainer':
     case 'stopSandbox':
       return 'stop';
@@ -98,6 +109,10 @@ export function remember(
       return noteStepFailure(memory, outcome.step, outcome.message, nowMs, retryCurve(outcome));
     case 'volumesReady':
       return { ...clearStepFailure(memory, 'volumes'), volumes: outcome.volumes };
+    case 'resized': {
+      const { actuated, cgroupLimits } = outcome;
+      return { ...clearStepFailure(memory, 'resize'), actuated, cgroupLimits };
+    }
     case 'imageKnown':
       return { ...memory, images: withEntry(memory.images, outcome.containerName, outcome.image) };
     case 'notStarted':

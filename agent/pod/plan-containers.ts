@@ -13,6 +13,7 @@ import {
 } from './decide-container.ts';
 import type { WaitingReason } from './memory.ts';
 import { type DecidedContainer, planInit } from './plan-init.ts';
+import { needsResize } from './plan-resize.ts';
 import { addStep, earliest, NOTHING, type PlanInput, type PodAction, type PodPlan } from './pod-plan.ts';
 
 // One dead instance per container stays for `kubectl logs --previous` and lastState (the kubelet's default).
@@ -30,7 +31,7 @@ export function planContainers(input: PlanInput, pod: Pod, sandbox: ObservedSand
     return { ...NOTHING, isComplete: true };
   }
   const ephemeral = (pod.spec.ephemeralContainers ?? []).map(c => decideEphemeral(input, pod, sandbox, c));
-  return planDecisions(input, sandbox, [...ephemeral, ...init.decisions, ...regular]);
+  return planDecisions(input, pod, sandbox, [...ephemeral, ...init.decisions, ...regular]);
 }
 
 // When the last containers are stopped for good, the pod is: it ends as a whole.
@@ -40,6 +41,7 @@ function isEnd(decision: ContainerDecision): boolean {
 
 function planDecisions(
   input: PlanInput,
+  pod: Pod,
   sandbox: ObservedSandbox,
   decisions: readonly DecidedContainer[],
 ): PodPlan {
@@ -59,6 +61,9 @@ function planDecisions(
       const { containerId } = decision;
       addStep(input, 'remove', { kind: 'removeContainer', containerName, containerId }, actions, waits);
     }
+  }
+  if (actions.length === 0 && needsResize(pod, input.memory)) {
+    addStep(input, 'resize', { kind: 'resizePod' }, actions, waits);
   }
   if (input.memory.volumes !== undefined && actions.length === 0) actions.push(...firstStart(decisions));
   if (actions.length === 0) actions.push(...planRemovals(input, sandbox, waits));

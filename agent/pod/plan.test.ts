@@ -1,5 +1,6 @@
 import t from 'tap';
-import type { Container, Pod } from '../api/objects.ts';
+import type { Container, Pod, ResourceRequirements } from '../api/objects.ts';
+import type { PodResourceInfo } from '../resources/resource-checkpoint.ts';
 import type { ObservedContainer, ObservedPod, ObservedSandbox } from '../runtime/observed-pod.ts';
 import { EMPTY_MEMORY, type PodMemory } from './memory.ts';
 import { buildContainerHash } from './naming.ts';
@@ -84,6 +85,12 @@ function exited(container: Container, changes: Partial<ObservedContainer> = {}):
   return makeContainer(container, { state: 'exited', exitCode: 1, finishedAtMs: NOW_MS - 1000, ...changes });
 }
 
+const RESTART_FOR_CPU = { resourceName: 'cpu', restartPolicy: 'RestartContainer' };
+
+function allocated(name: string, resources: ResourceRequirements): PodResourceInfo {
+  return { containers: new Map([[name, resources]]), pod: undefined };
+}
+
 interface Row {
   readonly name: string;
   readonly change: Partial<PlanInput>;
@@ -91,6 +98,38 @@ interface Row {
 }
 
 const rows: readonly Row[] = [
+  {
+    name: 'resizes a pod that was given other resources',
+    change: { memory: { ...ready, actuated: allocated('web', { requests: { cpu: '1' } }) } },
+    expect: ['resizePod'],
+  },
+  {
+    name: 'stops a container whose resize asks for a new instance',
+    change: {
+      desired: {
+        pod: makePod({ containers: [{ ...web, resizePolicy: [RESTART_FOR_CPU] }, log] }),
+        source: 'api',
+      },
+      memory: { ...ready, actuated: allocated('web', { requests: { cpu: '1' } }) },
+    },
+    expect: ['stopContainer web'],
+  },
+  {
+    name: 'does nothing when the resources are those of the last start',
+    change: { memory: { ...ready, actuated: allocated('web', {}) } },
+    expect: [],
+  },
+  {
+    name: 'waits after a resize that failed',
+    change: {
+      memory: {
+        ...ready,
+        actuated: allocated('web', { requests: { cpu: '1' } }),
+        stepFailures: new Map([['resize', { message: 'm', retryAtMs: NOW_MS + 1000, failures: 1 }]]),
+      },
+    },
+    expect: [],
+  },
   { name: 'does nothing for a pod that runs', change: {}, expect: [] },
   {
     name: 'makes sandbox, volumes and images together for a new pod',

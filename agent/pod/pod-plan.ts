@@ -12,6 +12,7 @@ import { isSidecar } from './pod-containers.ts';
 export type PodAction =
   | { readonly kind: 'prepareVolumes' }
   | { readonly kind: 'prepareImage'; readonly containerName: string }
+  | { readonly kind: 'resizePod' }
   | { readonly kind: 'createSandbox'; readonly attempt: number; readonly replaces: string | undefined }
   | {
       readonly kind: 'startContainer';

@@ -1,12 +1,12 @@
 // Builds a pod's status from what its worker knows and hands it to the writer.
 
-import type { Pod, PodStatus } from '../api/objects.ts';
+import type { Pod, PodStatus, ResourceRequirements } from '../api/objects.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ContainerVerdicts } from '../probe/container-probes.ts';
 import { isStaticPod } from '../resources/pod-class.ts';
 import { type ObservedContainer, type ObservedPod, readySandbox } from '../runtime/observed-pod.ts';
 import { buildPodStatus } from '../status/build.ts';
-import type { StatusVerdict } from '../status/status-input.ts';
+import type { ResizeReport, StatusVerdict } from '../status/status-input.ts';
 import type { StatusWriter } from '../status/writer.ts';
 import { readTerminationMessage } from './termination-message.ts';
 
@@ -15,6 +15,8 @@ export interface PodReport {
   readonly verdicts: ReadonlyMap<string, ContainerVerdicts>;
   /** Why the node ended the pod on its own account. */
   readonly verdict: StatusVerdict | undefined;
+  readonly resize: ResizeReport;
+  readonly actuated: ReadonlyMap<string, ResourceRequirements>;
   readonly areVolumesReady: boolean;
   readonly isTerminal: boolean;
   readonly isFinished: boolean;
@@ -57,6 +59,8 @@ export class StatusReporter {
       waiting: report.waiting,
       verdicts: report.verdicts,
       verdict: report.verdict,
+      resize: report.resize,
+      actuated: report.actuated,
       terminationMessages,
       areVolumesReady: report.areVolumesReady,
       isTerminal: report.isTerminal,

@@ -5,7 +5,8 @@ import type { Pod } from '../api/objects.ts';
 import { planAdmission } from '../resources/plan-admission.ts';
 import { emptyObservedPod } from '../runtime/observed-pod.ts';
 import { buildPodStatus } from '../status/build.ts';
-import { buildPodLimits } from './create-sandbox.ts';
+import { NO_RESIZE } from '../status/status-input.ts';
+import { buildPodLimits } from './build-pod-limits.ts';
 import { EMPTY_MEMORY } from './memory.ts';
 import { planPod } from './plan.ts';
 
@@ -56,6 +57,8 @@ for (const [name, strange] of Object.entries(STRANGE)) {
       terminationMessages: new Map(),
       verdicts: new Map(),
       verdict: undefined,
+      resize: NO_RESIZE,
+      actuated: new Map(),
       areVolumesReady: false,
       isTerminal: false,
       nodeIPs: [],

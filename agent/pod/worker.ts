@@ -6,8 +6,12 @@ import { Backoff } from '../lib/backoff.ts';
 import { Wakeup } from '../lib/wakeup.ts';
 import type { ContainerVerdicts } from '../probe/container-probes.ts';
 import type { ProbeManager } from '../probe/probe-manager.ts';
+import type { ResourceCheckpoint } from '../resources/resource-checkpoint.ts';
 import { emptyObservedPod, type ObservedPod, readySandbox } from '../runtime/observed-pod.ts';
 import type { RuntimeSnapshots, RuntimeSubject } from '../runtime/snapshots.ts';
+import type { ResizeReport } from '../status/status-input.ts';
+import { adoptActuated, noteStarted } from './actuated.ts';
+import { buildPodLimits } from './build-pod-limits.ts';
 import { advanceBackoff } from './crash-backoff.ts';
 import { type DesiredPod, isTerminalPhase } from './desired-pod.ts';
 import type { PodEffects } from './effects.ts';
@@ -16,7 +20,9 @@ import { nextLifecycle, nextTermination, type PodLifecycle, shouldTerminate } fr
 import { EMPTY_MEMORY, type PodMemory, type PodVerdict, withEntry } from './memory.ts';
 import { type ActionOutcome, remember, touchedBy } from './outcome.ts';
 import { planPod } from './plan.ts';
+import { isResizing } from './plan-resize.ts';
 import type { PodAction, PodPlan } from './pod-plan.ts';
+import { formatResize } from './resize-events.ts';
 import type { StatusReporter } from './status-reporter.ts';
 
 // A look at a quiet pod that nothing asked for; the runtime's events and the API's watch do the work.
@@ -31,6 +37,8 @@ export interface WorkerDeps {
   readonly snapshots: RuntimeSnapshots;
   readonly reporter: StatusReporter;
   readonly probes: ProbeManager;
+  /** What containers were made or updated with, over restarts. */
+  readonly actuated: ResourceCheckpoint;
   readonly crashBackoffMaxMs: number;
 }
 
@@ -53,7 +61,7 @@ export class PodWorker {
   /** With a verdict the pod is over before it began. */
   constructor(podUID: string, desired: DesiredPod | undefined, deps: WorkerDeps, verdict?: PodVerdict) {
     this.podUID = podUID;
-    this.#memory = { ...EMPTY_MEMORY, verdict };
+    this.#memory = { ...EMPTY_MEMORY, verdict, actuated: deps.actuated.get(podUID) };
     this.#desired = desired;
     this.#lastPod = desired?.pod;
     this.#deps = deps;
@@ -149,6 +157,7 @@ export class PodWorker {
     const observed = this.#observed();
     const nowMs = this.#effects.clock.nowMs();
     const before = this.#lifecycle;
+    if (this.#desired) this.#keep(adoptActuated(this.#memory, this.#desired.pod, observed));
     this.#judgeDeadline(nowMs);
     this.#syncProbes(observed);
     let plan = this.#plan(observed, nowMs);
@@ -265,7 +274,7 @@ export class PodWorker {
     const touched: (readonly RuntimeSubject[] | undefined)[] = [];
     const work = runInTurn(actions, async (action, turn) => {
       const outcome = await execute(action, { ...target, turn }, this.#effects, { shutdown, interrupt });
-      this.#note(action, outcome);
+      this.#note(action, outcome, target.pod);
       touched.push(touchedBy(outcome));
     });
     await this.#reportUntil(work, plan, shutdown);
@@ -300,8 +309,17 @@ export class PodWorker {
     await finished;
   }
 
-  #note(action: PodAction, outcome: ActionOutcome): void {
-    this.#memory = remember(this.#memory, action, outcome, this.#effects.clock.nowMs());
+  #note(action: PodAction, outcome: ActionOutcome, pod: Pod | undefined): void {
+    let memory = remember(this.#memory, action, outcome, this.#effects.clock.nowMs());
+    if (pod && action.kind === 'startContainer') memory = noteStarted(memory, pod, action.containerName);
+    if (pod && action.kind === 'createSandbox' && outcome.kind !== 'failed') {
+      memory = { ...memory, cgroupLimits: buildPodLimits(pod) };
+    }
+    this.#keep(memory);
+    if (pod && outcome.kind === 'resized') {
+      this.#effects.logger.info('pod resized');
+      this.#effects.events.pod(pod, 'Normal', 'ResizeCompleted', formatResize('completed', pod));
+    }
     if (outcome.kind !== 'failed') return;
     const { step, message } = outcome;
     const failures = this.#memory.stepFailures.get(step)?.failures ?? 1;
@@ -315,6 +333,15 @@ export class PodWorker {
       const text = `error killing pod: ${message}`;
       this.#effects.events.pod(this.#lastPod, 'Warning', 'FailedKillPod', text);
     }
+    if (step === 'resize' && isNews && pod) {
+      this.#effects.events.pod(pod, 'Warning', 'ResizeError', formatResize('error', pod, message));
+    }
+  }
+
+  #keep(memory: PodMemory): void {
+    const { actuated } = memory;
+    if (actuated && actuated !== this.#memory.actuated) this.#deps.actuated.set(this.podUID, actuated);
+    this.#memory = memory;
   }
 
   // Counted when the restart begins, so that a start that fails counts too.
@@ -350,6 +377,13 @@ export class PodWorker {
     }
   }
 
+  #resizeReport(pod: Pod, observed: ObservedPod): ResizeReport {
+    const { pending, generation } = this.#desired?.resize ?? {};
+    const error = this.#memory.stepFailures.get('resize')?.message;
+    const isInProgress = this.#lifecycle === 'syncing' && isResizing(pod, observed, this.#memory);
+    return { pending, generation, isInProgress, error: isInProgress ? error : undefined };
+  }
+
   async #report(observed: ObservedPod, plan: PodPlan): Promise<void> {
     const pod = this.#desired?.pod;
     if (!pod) return;
@@ -362,6 +396,8 @@ export class PodWorker {
       waiting,
       verdicts: this.#verdicts(observed),
       verdict: this.#memory.verdict,
+      resize: this.#resizeReport(pod, observed),
+      actuated: this.#memory.actuated?.containers ?? new Map(),
       areVolumesReady: this.#memory.volumes !== undefined,
       isTerminal: this.#lifecycle === 'terminated',
       isFinished: this.#lifecycle === 'terminated' && this.#memory.isTornDown,

@@ -10,11 +10,13 @@ import type { PodAdmission } from './admission.ts';
 import { type DesiredPod, isTerminalPhase } from './desired-pod.ts';
 import type { PodVerdict } from './memory.ts';
 import { fullName, type StaticPod } from './plan-mirrors.ts';
+import { compareResizes, isGrowing, type PodAllocator } from './pod-allocator.ts';
 import { markSeen } from './seen-pod.ts';
 import { PodWorker, type WorkerDeps } from './worker.ts';
 
 export interface PodWorkersDeps extends WorkerDeps {
   readonly admission: PodAdmission;
+  readonly allocator: PodAllocator;
 }
 
 /** Whose list of pods is complete: the API server's, or that of the node's own files and URL. */
@@ -29,6 +31,8 @@ const PREEMPTED: PodVerdict = {
 export class PodWorkers {
   readonly #deps: PodWorkersDeps;
   readonly #workers = new Map<string, PodWorker>();
+  readonly #asked = new Map<string, DesiredPod>();
+  /** As asked, but with the resources that were given. */
   readonly #desired = new Map<string, DesiredPod>();
   /** Asked for and not let in yet: our Node is unknown, others have to end first. In the order they came. */
   readonly #held = new Set<string>();
@@ -93,12 +97,15 @@ export class PodWorkers {
 
   upsert(asked: DesiredPod): void {
     const podUID = asked.pod.metadata.uid ?? '';
-    const desired = markSeen(asked, this.#desired.get(podUID), this.#deps.effects.clock.nowMs());
-    this.#desired.set(podUID, desired);
-    const worker = this.#workers.get(podUID);
+    const desired = markSeen(asked, this.#asked.get(podUID), this.#deps.effects.clock.nowMs());
+    this.#asked.set(podUID, desired);
     this.#deps.effects.volumes.updatePod(desired.pod);
-    if (worker) worker.setDesired(desired);
-    else if (this.#hasWork(desired)) this.#letIn(podUID);
+    if (this.#workers.has(podUID)) {
+      this.#give(podUID, desired);
+      return;
+    }
+    this.#desired.set(podUID, desired);
+    if (this.#hasWork(desired)) this.#letIn(podUID);
   }
 
   /** A whole list: what runs here already before what has to find room beside it. */
@@ -111,7 +118,9 @@ export class PodWorkers {
   }
 
   remove(podUID: string): void {
+    this.#asked.delete(podUID);
     this.#desired.delete(podUID);
+    this.#deps.allocator.forget(podUID);
     this.#held.delete(podUID);
     this.#workers.get(podUID)?.setDesired(undefined);
     this.#tell(podUID);
@@ -125,11 +134,19 @@ export class PodWorkers {
   /** From now on a pod of the runtime that nobody asks for is an orphan and is stopped. */
   completeDesired(group: SourceGroup): void {
     this.#complete.add(group);
+    this.reconsider();
     for (const { podUID } of this.#deps.snapshots.all()) this.#onRuntimeChange(podUID);
   }
 
   /** Our Node has changed, or a pod has ended: who waited may be let in now. */
   reconsider(): void {
+    const waiting = [...this.#asked].filter(([podUID, asked]) => {
+      const given = this.#desired.get(podUID)?.pod;
+      return this.#workers.has(podUID) && given !== undefined && given !== asked.pod;
+    });
+    for (const [podUID, asked] of waiting.toSorted(([, a], [, b]) => compareResizes(a, b))) {
+      this.#give(podUID, asked);
+    }
     for (const podUID of this.#held) this.#letIn(podUID);
   }
 
@@ -185,7 +202,22 @@ export class PodWorkers {
 
   #admit(podUID: string, desired: DesiredPod): void {
     this.#held.delete(podUID);
-    this.#start(podUID, desired);
+    this.#deps.allocator.allocate(desired.pod, { isKnownHere: this.#isKnownHere(desired) });
+    this.#start(podUID, this.#give(podUID, desired));
+  }
+
+  // Hands the pod to its worker, with the resources it is given. Before all pods are known nobody gets more than he had.
+  #give(podUID: string, asked: DesiredPod): DesiredPod {
+    const before = this.#desired.get(podUID);
+    const others = this.#complete.has('api')
+      ? this.activePods().filter(({ metadata }) => metadata.uid !== podUID)
+      : undefined;
+    const desired = this.#deps.allocator.apply(asked, before?.resize, others);
+    this.#desired.set(podUID, desired);
+    this.#workers.get(podUID)?.setDesired(desired);
+    // Who takes less leaves room for those who wait.
+    if (before && isGrowing(before.pod, desired.pod)) this.reconsider();
+    return desired;
   }
 
   #reject(
@@ -273,6 +305,7 @@ export class PodWorkers {
     const { effects, reporter, probes } = this.#deps;
     this.#workers.delete(podUID);
     reporter.forget(podUID);
+    this.#deps.actuated.remove(podUID);
     probes.remove(podUID);
     effects.volumes.release(podUID);
     effects.images.release(podUID);

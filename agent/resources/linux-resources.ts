@@ -46,17 +46,24 @@ function isSystemNodeCritical(spec: PodSpec): boolean {
   return spec.priorityClassName === 'system-node-critical' && (spec.priority ?? 0) >= 2_000_000_000;
 }
 
-/** The numbers of CRI LinuxContainerResources that need no knowledge of the node's cgroup version. */
-export function buildContainerCpuAndMemory(container: Container): {
+/**
+ * The numbers of CRI LinuxContainerResources that need no knowledge of the node's cgroup version. A container without a
+ * limit of its own has that of its pod (KEP-2837).
+ */
+export function buildContainerCpuAndMemory(
+  container: Container,
+  spec: PodSpec,
+): {
   readonly cpuShares: number;
   readonly cpuQuotaUs: number;
   readonly memoryLimitBytes: number;
 } {
   const requests = containerRequests(container.resources);
-  const limits = containerLimits(container.resources);
+  const own = containerLimits(container.resources);
+  const ofPod = containerLimits(spec.resources);
   return {
     cpuShares: cpuShares(requests.cpuMilli),
-    cpuQuotaUs: cpuQuotaUs(limits.cpuMilli),
-    memoryLimitBytes: limits.memoryBytes,
+    cpuQuotaUs: cpuQuotaUs(own.cpuMilli || ofPod.cpuMilli),
+    memoryLimitBytes: own.memoryBytes || ofPod.memoryBytes,
   };
 }

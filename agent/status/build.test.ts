@@ -2,7 +2,7 @@ import t from 'tap';
 import type { Pod, PodStatus } from '../api/objects.ts';
 import type { ObservedContainer, ObservedPod, ObservedSandbox } from '../runtime/observed-pod.ts';
 import { buildPodStatus } from './build.ts';
-import type { StatusInput } from './status-input.ts';
+import { NO_RESIZE, type StatusInput } from './status-input.ts';
 
 const NOW_MS = Date.parse('2026-01-01T00:01:00Z');
 
@@ -65,6 +65,8 @@ function makeInput(
     pod: makePod(),
     observed,
     sandbox,
+    resize: NO_RESIZE,
+    actuated: new Map(),
     waiting: new Map(),
     verdicts: new Map(),
     verdict: undefined,

@@ -6,7 +6,7 @@ import { buildConditions } from './conditions.ts';
 import { buildContainerStatus, terminateStatus } from './container-status.ts';
 import { buildPhase, type PodPhase } from './phase.ts';
 import { buildPodResourcesStatus } from './pod-resources.ts';
-import type { StatusInput } from './status-input.ts';
+import { NO_RESIZE, type StatusInput } from './status-input.ts';
 import { formatTime } from './timestamp.ts';
 
 export function buildPodStatus(input: StatusInput): PodStatus {
@@ -31,6 +31,7 @@ export function buildPodStatus(input: StatusInput): PodStatus {
       initContainerStatuses: seen.initContainerStatuses,
       containerStatuses: seen.containerStatuses,
       hasNetwork: isReadyToStart(input),
+      resize: input.isTerminal ? NO_RESIZE : input.resize,
       // Told only with the terminal phase, when nothing can run any more (mergePodStatus).
       disruption: input.isTerminal ? input.verdict?.disruption : undefined,
       now,

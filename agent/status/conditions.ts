@@ -2,6 +2,7 @@
 
 import type { ContainerStatus, Pod, PodCondition } from '../api/objects.ts';
 import { isSidecar, type PodPhase } from './phase.ts';
+import type { ResizeReport } from './status-input.ts';
 
 /** Condition types this node writes; the rest of the list belongs to controllers. */
 export const OWNED_CONDITIONS: ReadonlySet<string> = new Set([
@@ -10,6 +11,8 @@ export const OWNED_CONDITIONS: ReadonlySet<string> = new Set([
   'Ready',
   'ContainersReady',
   'PodScheduled',
+  'PodResizePending',
+  'PodResizeInProgress',
 ]);
 
 type Verdict = Pick<PodCondition, 'status' | 'reason' | 'message'>;
@@ -24,6 +27,7 @@ export interface ConditionInput {
   readonly hasNetwork: boolean;
   /** Why the node ended the pod for the sake of others (condition DisruptionTarget). */
   readonly disruption?: string | undefined;
+  readonly resize: ResizeReport;
   readonly now: string;
 }
 
@@ -41,7 +45,28 @@ export function buildConditions(input: ConditionInput): readonly PodCondition[] 
   const own = verdicts.map(([type, verdict]) => buildCondition(input, type, verdict, old));
   const disruption = buildDisruption(input, old);
   const foreign = old.filter(({ type }) => !OWNED_CONDITIONS.has(type) && type !== disruption?.type);
-  return [...foreign, ...(disruption ? [disruption] : []), ...own];
+  const shared = [...buildResizeConditions(input, old), ...(disruption ? [disruption] : [])];
+  return [...foreign, ...shared, ...own];
+}
+
+// There only while there is something to tell. What is in progress keeps the generation it began with.
+function buildResizeConditions(input: ConditionInput, old: readonly PodCondition[]): PodCondition[] {
+  const { pending, isInProgress, error, generation } = input.resize;
+  const conditions: PodCondition[] = [];
+  if (pending) {
+    const before = old.find(({ type }) => type === 'PodResizePending');
+    const condition = buildCondition(input, 'PodResizePending', { status: 'True', ...pending }, old);
+    const isSame = before?.reason === pending.reason;
+    conditions.push(isSame ? condition : { ...condition, lastTransitionTime: input.now });
+  }
+  if (isInProgress) {
+    const verdict: Verdict = { status: 'True', ...(error ? { reason: 'Error', message: error } : {}) };
+    const condition = buildCondition(input, 'PodResizeInProgress', verdict, old);
+    const before = old.find(({ type }) => type === 'PodResizeInProgress')?.observedGeneration;
+    const observedGeneration = generation ?? before;
+    conditions.push({ ...condition, ...(observedGeneration === undefined ? {} : { observedGeneration }) });
+  }
+  return conditions;
 }
 
 // Shared with the API server, which sets it for evictions of its own.

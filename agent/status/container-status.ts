@@ -1,6 +1,12 @@
 // ContainerStatus of one container from its instances (kubelet_pods.go convertToAPIContainerStatuses).
 
-import type { Container, ContainerState, ContainerStateTerminated, ContainerStatus } from '../api/objects.ts';
+import type {
+  Container,
+  ContainerState,
+  ContainerStateTerminated,
+  ContainerStatus,
+  ResourceRequirements,
+} from '../api/objects.ts';
 import type { ContainerVerdicts } from '../probe/container-probes.ts';
 import { isRestartedAfterExit } from '../resources/restart-policy.ts';
 import type { ObservedContainer } from '../runtime/observed-pod.ts';
@@ -36,7 +42,9 @@ export function buildContainerStatus(
     image: newest?.image || (old?.image ?? container.image),
     imageID: newest?.imageRef || (old?.imageID ?? ''),
     ...containerIdOf(input, newest, old),
-    ...(newest ? resourcesOf(container) : keptResources(old)),
+    ...(newest
+      ? resourcesOf(container, state.running ? input.actuated.get(container.name) : undefined)
+      : keptResources(old)),
     ...volumeMountsOf(container),
     ...userOf(newest, old),
   };
@@ -81,10 +89,15 @@ function containerIdOf(
   return containerID === undefined ? {} : { containerID };
 }
 
-function resourcesOf(container: Container): Pick<ContainerStatus, 'allocatedResources' | 'resources'> {
-  const { requests, limits } = container.resources ?? {};
+// What a running container has may lag behind what it was given.
+function resourcesOf(
+  container: Container,
+  actuated: ResourceRequirements | undefined,
+): Pick<ContainerStatus, 'allocatedResources' | 'resources'> {
+  const { requests: allocated } = container.resources ?? {};
+  const { requests, limits } = actuated ?? container.resources ?? {};
   return {
-    ...(requests ? { allocatedResources: requests } : {}),
+    ...(allocated ? { allocatedResources: allocated } : {}),
     resources: { ...(limits ? { limits } : {}), ...(requests ? { requests } : {}) },
   };
 }

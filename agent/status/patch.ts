@@ -46,11 +46,21 @@ const OWNED_FIELDS: ReadonlySet<string> = new Set([
   'ephemeralContainerStatuses',
 ]);
 
+// Ours, and there only for a while. Any other that is missing in what we built may have come from somebody else meanwhile.
+const PASSING_CONDITIONS: ReadonlySet<string> = new Set(['PodResizePending', 'PodResizeInProgress']);
+
 function patchConditions(old: readonly PodCondition[], next: readonly PodCondition[]): Json {
   const before = new Map(old.map(condition => [condition.type, condition]));
   const changed = next.filter(condition => !isDeepStrictEqual(before.get(condition.type), condition));
-  if (changed.length === 0) return {};
-  return { conditions: changed.map(condition => withRemovals(before.get(condition.type), condition)) };
+  const after = new Set(next.map(({ type }) => type));
+  const gone = old.filter(({ type }) => PASSING_CONDITIONS.has(type) && !after.has(type));
+  if (changed.length + gone.length === 0) return {};
+  return {
+    conditions: [
+      ...changed.map(condition => withRemovals(before.get(condition.type), condition)),
+      ...gone.map(({ type }) => ({ type, $patch: 'delete' })),
+    ],
+  };
 }
 
 // A merge keeps keys that are not named, so a reason that is gone has to be set to null.

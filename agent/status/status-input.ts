@@ -1,4 +1,4 @@
-import type { Pod } from '../api/objects.ts';
+import type { Pod, ResourceRequirements } from '../api/objects.ts';
 import type { ContainerVerdicts } from '../probe/container-probes.ts';
 import type { ObservedPod, ObservedSandbox } from '../runtime/observed-pod.ts';
 
@@ -8,6 +8,24 @@ export interface StatusVerdict {
   /** Message of the condition DisruptionTarget. */
   readonly disruption?: string;
 }
+
+/** How the last change of the pod's resources goes (KEP-1287). */
+export interface ResizeReport {
+  /** Why the pod does not have yet what its spec asks for. */
+  readonly pending: { readonly reason: string; readonly message: string } | undefined;
+  /** The pod was given something that its containers do not have yet. */
+  readonly isInProgress: boolean;
+  readonly error: string | undefined;
+  /** `metadata.generation` of what it was given; undefined when an agent before this one gave it. */
+  readonly generation: number | undefined;
+}
+
+export const NO_RESIZE: ResizeReport = {
+  pending: undefined,
+  isInProgress: false,
+  error: undefined,
+  generation: undefined,
+};
 
 /** Everything a PodStatus is built from. */
 export interface StatusInput {
@@ -24,6 +42,9 @@ export interface StatusInput {
   readonly verdicts: ReadonlyMap<string, ContainerVerdicts>;
   /** Why the node ended the pod on its own account; becomes reason and message of phase Failed. */
   readonly verdict: StatusVerdict | undefined;
+  readonly resize: ResizeReport;
+  /** What containers were made or updated with, by name. */
+  readonly actuated: ReadonlyMap<string, ResourceRequirements>;
   readonly areVolumesReady: boolean;
   /** Every container is stopped for good: the phase has to be a terminal one. */
   readonly isTerminal: boolean;
