@@ -72,6 +72,10 @@ export function serviceAccountTokenPath(namespace: string, serviceAccountName: s
 
 export const certificateSigningRequestsPath = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
 
+export function servicePath(namespace: string, name: string): string {
+  return namespaced(CORE, namespace, 'services', name);
+}
+
 function namespaced(group: string, namespace: string, resource: string, name?: string): string {
   const collection = `${group}/namespaces/${encodeURIComponent(namespace)}/${resource}`;
   return name === undefined ? collection : `${collection}/${encodeURIComponent(name)}`;

@@ -16,6 +16,7 @@ import { explainCommand } from './explain.ts';
 import { joinCommand } from './join.ts';
 import { complain, type Output } from './output.ts';
 import { type RunAgent, runCommand } from './run.ts';
+import { serviceCommand } from './service.ts';
 import { statusCommand } from './status.ts';
 import { versionCommand } from './version.ts';
 
@@ -42,6 +43,7 @@ export async function runCli(args: readonly string[], { runAgent, output }: CliD
     .addCommand(statusCommand(output, exit))
     .addCommand(explainCommand(output, exit))
     .addCommand(config)
+    .addCommand(serviceCommand(output, exit))
     .addCommand(cleanupCommand(output, exit))
     .addCommand(versionCommand(output))
     .addHelpText(
