@@ -15,10 +15,10 @@ export function planBites(change: RulesetChange, maxLines: number): readonly Rul
     .filter(([, rules]) => rules === undefined)
     .toSorted(([a], [b]) => removalRank(a) - removalRank(b));
   const bites: Map<ChainId, readonly string[] | undefined>[] = [];
-  let lines = Number.POSITIVE_INFINITY;
+  let lines = 0;
   for (const [id, rules] of [...contents, ...removals]) {
     const size = 1 + (rules?.length ?? 1);
-    if (lines + size > maxLines) {
+    if (bites.length === 0 || lines + size > maxLines) {
       bites.push(new Map());
       lines = 0;
     }

@@ -131,7 +131,7 @@ t.test('increments and the whole give the same rules, over random histories', as
         for (const [id, chain] of rules.replace(service, next)) change.set(id, chain);
       }
       for (const [id, chain] of rules.finish()) change.set(id, chain);
-      for (const bite of planBites(change, seed % 2 === 0 ? 40 : 10_000))
+      for (const bite of planBites(change, seed % 2 === 0 ? 40 : Number.POSITIVE_INFINITY))
         tables.apply(buildRestoreInput(bite));
       const whole = planRuleset([...desired.values()].flat(), CONTEXT);
       const differing = [...new Set([...whole.keys(), ...tables.chains.keys()])].filter(
