@@ -9,6 +9,7 @@ import { buildPodStatus } from '../status/build.ts';
 import type { ResizeReport, StatusVerdict } from '../status/status-input.ts';
 import type { StatusWriter } from '../status/writer.ts';
 import { readTerminationMessage } from './termination-message.ts';
+import { countStartedPod } from './worker-metrics.ts';
 
 export interface PodReport {
   readonly waiting: ReadonlyMap<string, { readonly reason: string; readonly message: string }>;
@@ -52,8 +53,10 @@ export class StatusReporter {
   async report(pod: Pod, observed: ObservedPod, report: PodReport): Promise<void> {
     const terminationMessages = await this.#readMessages(observed);
     const target = isStaticPod(pod) ? this.#mirrorOf(pod) : pod;
+    const latest = this.#withLatest(pod, target);
+    const nowMs = this.#clock.nowMs();
     const status = buildPodStatus({
-      pod: this.#withLatest(pod, target),
+      pod: latest,
       observed,
       sandbox: readySandbox(observed),
       waiting: report.waiting,
@@ -66,8 +69,9 @@ export class StatusReporter {
       isTerminal: report.isTerminal,
       nodeIPs: this.#nodeIPs(),
       runtimeName: this.#runtimeName,
-      nowMs: this.#clock.nowMs(),
+      nowMs,
     });
+    countStartedPod(pod, latest.status ?? {}, status, nowMs);
     if (isStaticPod(pod)) this.#staticStatuses.set(pod.metadata.uid ?? '', status);
     // A mirror is not deleted with its status: mirror-pods does it, when the manifest is gone.
     const isFinished = report.isFinished && target === pod;

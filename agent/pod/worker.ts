@@ -24,6 +24,7 @@ import { isResizing } from './plan-resize.ts';
 import type { PodAction, PodPlan } from './pod-plan.ts';
 import { formatResize } from './resize-events.ts';
 import type { StatusReporter } from './status-reporter.ts';
+import { measureAction, measurePass } from './worker-metrics.ts';
 
 // A look at a quiet pod that nothing asked for; the runtime's events and the API's watch do the work.
 const IDLE_RECHECK_MS = 60_000;
@@ -137,7 +138,7 @@ export class PodWorker {
       if (this.#memory.isRemoved) return;
       const delayMs = this.#delayMs(plan);
       if (delayMs > 0) await this.#wakeup.wait(delayMs, { signal: shutdown });
-      else await this.#act(plan, shutdown);
+      else await measurePass(this.#lifecycle, () => this.#act(plan, shutdown));
     }
   }
 
@@ -273,7 +274,9 @@ export class PodWorker {
     this.#advanceCrashBackoffs(actions);
     const touched: (readonly RuntimeSubject[] | undefined)[] = [];
     const work = runInTurn(actions, async (action, turn) => {
-      const outcome = await execute(action, { ...target, turn }, this.#effects, { shutdown, interrupt });
+      const outcome = await measureAction(target.pod, action, () =>
+        execute(action, { ...target, turn }, this.#effects, { shutdown, interrupt }),
+      );
       this.#note(action, outcome, target.pod);
       touched.push(touchedBy(outcome));
     });

@@ -9,6 +9,7 @@ import { metricsRegistry } from '../lib/metrics.ts';
 import { sleep } from '../lib/sleep.ts';
 import type { ObservedPod } from './observed-pod.ts';
 import { containerRecord, PodRecords, type RuntimeRecord, sandboxRecord } from './pod-records.ts';
+import { RelistMetrics } from './relist-metrics.ts';
 import { StatusCache } from './status-cache.ts';
 
 // A status takes a millisecond; on a crowded node with a hundred pods some seconds.
@@ -37,6 +38,7 @@ export class RuntimeSnapshots {
   readonly #owners = new Map<string, string>();
   /** Pods that the first list showed and that have not been read since. */
   readonly #unread = new Set<string>();
+  readonly #relistMetrics = new RelistMetrics();
   readonly #listeners: ((podUID: string) => void)[] = [];
   #looks = 0;
   #hasListed = false;
@@ -125,6 +127,10 @@ export class RuntimeSnapshots {
 
   /** Reads everything; pods that differ from what was known are reported to the listeners. */
   async relist({ signal }: { signal: AbortSignal }): Promise<void> {
+    await this.#relistMetrics.measure(async () => await this.#relist(signal));
+  }
+
+  async #relist(signal: AbortSignal): Promise<void> {
     const look = this.#nextLook();
     const [sandboxes, containers] = await Promise.all([
       this.#runtime.listPodSandbox({}, { signal }),
