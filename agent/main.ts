@@ -44,6 +44,7 @@ import { RecentWarnings } from './pod/recent-warnings.ts';
 import { RuntimeClasses } from './pod/runtime-classes.ts';
 import { ServiceVariables } from './pod/service-variables.ts';
 import { StatusReporter } from './pod/status-reporter.ts';
+import { StorageLimits } from './pod/storage-limits.ts';
 import { PodWorkers } from './pod/workers.ts';
 import { ProbeManager } from './probe/probe-manager.ts';
 import { ServiceProxy } from './proxy/service-proxy.ts';
@@ -200,6 +201,7 @@ interface Pods {
   readonly checkpoints: ResourceCheckpoints;
   readonly probes: ProbeManager;
   readonly workers: PodWorkers;
+  readonly storageLimits: StorageLimits;
   readonly view: PodsView;
   readonly warnings: RecentWarnings;
 }
@@ -290,7 +292,20 @@ function buildPods(
   );
   node.view.onChange(() => workers.reconsider());
   const view = new PodsView({ workers, statuses: reporter });
-  return { snapshots, volumes, services, writer, mirrors, checkpoints, probes, workers, view, warnings };
+  const storageLimits = new StorageLimits({ runtime, workers, events, settings: config.pods, logger });
+  return {
+    snapshots,
+    volumes,
+    services,
+    writer,
+    mirrors,
+    checkpoints,
+    probes,
+    workers,
+    storageLimits,
+    view,
+    warnings,
+  };
 }
 
 function startNode(
@@ -379,13 +394,14 @@ function startPods(
   { client, connection, cgroupDriver }: Edges,
   node: NodeController,
   notifier: ServiceNotifier,
-  { snapshots, volumes, services, writer, mirrors, checkpoints, probes, workers }: Pods,
+  { snapshots, volumes, services, writer, mirrors, checkpoints, probes, workers, storageLimits }: Pods,
   logger: Logger,
 ): void {
   const { runtime } = connection;
   const { endpoint } = config.runtime;
   const onConnection = (): void => node.runtimeChanged();
   tasks.run(signal => volumes.run(signal));
+  if (config.node.localStorageCapacityIsolation) tasks.run(signal => storageLimits.run({ signal }));
   tasks.run(signal => services.run({ signal }));
   tasks.run(signal => probes.run(signal));
   tasks.run(() => writer.run());
