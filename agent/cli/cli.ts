@@ -26,11 +26,24 @@ export interface CliDeps {
 }
 
 /** Runs one command line (without node and script) and returns the exit code. */
-export async function runCli(args: readonly string[], { runAgent, output }: CliDeps): Promise<number> {
+export async function runCli(args: readonly string[], deps: CliDeps): Promise<number> {
+  const { output } = deps;
   let exitCode = EXIT_OK;
-  const exit = (code: number): void => {
+  const program = buildProgram(deps, code => {
     exitCode = code;
-  };
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+    complain(output, errorMessage(error));
+    return EXIT_FAILURE;
+  }
+  return exitCode;
+}
+
+/** Every command; the man page and the completion of the package are made from it too. */
+export function buildProgram({ runAgent, output }: CliDeps, exit: (code: number) => void): Command {
   const config = new Command('config')
     .description('look at the configuration')
     .addCommand(configShowCommand(output, exit))
@@ -46,10 +59,7 @@ export async function runCli(args: readonly string[], { runAgent, output }: CliD
     .addCommand(serviceCommand(output, exit))
     .addCommand(cleanupCommand(output, exit))
     .addCommand(versionCommand(output))
-    .addHelpText(
-      'after',
-      `\nExit codes: ${EXIT_OK} done, ${EXIT_FAILURE} failure, ${EXIT_USAGE} wrong command line,\n${EXIT_UNAVAILABLE} not reachable now, ${EXIT_DENIED} refused, ${EXIT_CONFIG} wrong configuration.`,
-    );
+    .addHelpText('after', `\n${EXIT_CODES}`);
   for (const command of withSubcommands(program)) {
     command.exitOverride();
     command.helpCommand(false);
@@ -59,15 +69,11 @@ export async function runCli(args: readonly string[], { runAgent, output }: CliD
       outputError: (text, write) => write(`nodelet: ${oneLine(text)}\n`),
     });
   }
-  try {
-    await program.parseAsync(args, { from: 'user' });
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
-    complain(output, errorMessage(error));
-    return EXIT_FAILURE;
-  }
-  return exitCode;
+  return program;
 }
+
+const EXIT_CODES = `Exit codes: ${EXIT_OK} done, ${EXIT_FAILURE} failure, ${EXIT_USAGE} wrong command line,
+${EXIT_UNAVAILABLE} not reachable now, ${EXIT_DENIED} refused, ${EXIT_CONFIG} wrong configuration.`;
 
 /** commander writes `error: ...` and its suggestion on a line of its own. */
 function oneLine(text: string): string {

@@ -32,13 +32,14 @@ export interface HostFacts {
 
 /** systeminformation's answers where it has them; what it starts child processes for and the kernel says is read there. */
 export async function readHostFacts({ signal }: { readonly signal: AbortSignal }): Promise<HostFacts> {
-  const [{ mem }, { cpu }] = await Promise.all([
+  // As default exports: that is what CommonJS has in a bundle as well as in Node.
+  const [{ default: memoryPart }, { default: cpuPart }] = await Promise.all([
     import('systeminformation/lib/memory.js'),
     import('systeminformation/lib/cpu.js'),
   ]);
   const [memory, processor, machineID, systemUUID, bootID, osImage, pidLimit, hugepages] = await Promise.all([
-    mem(),
-    cpu(),
+    memoryPart.mem(),
+    cpuPart.cpu(),
     readMachineID(),
     readSystemUUID(),
     readBootID(),

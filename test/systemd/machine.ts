@@ -21,6 +21,14 @@ interface Options {
   readonly signal: AbortSignal;
 }
 
+interface BootOptions extends Options {
+  /** A host path that the machine sees as PACKAGES, in the place of an installed nodelet and its configuration. */
+  readonly packages?: string;
+}
+
+/** Where a machine without nodelet finds the packages it was given. */
+export const PACKAGES = '/opt/packages';
+
 export class Machine {
   readonly #node: SandboxNode;
 
@@ -29,11 +37,11 @@ export class Machine {
   }
 
   /** Boots the tree, with the node's images and the node's configuration but the systemd cgroup driver. */
-  static async boot(node: SandboxNode, tree: string, { signal }: Options): Promise<Machine> {
+  static async boot(node: SandboxNode, tree: string, { signal, packages }: BootOptions): Promise<Machine> {
     await node.containerd.stop();
     await useSystemdDriver(node);
     const script = join(node.directory, 'machine.sh');
-    await writeFile(script, bootScript(node.name, tree));
+    await writeFile(script, bootScript(node.name, tree, packages));
     const logPath = join(node.directory, 'logs', 'machine.log');
     await node.holder.startDaemon('machine', 'unshare', ['--mount', 'sh', script], { logPath, signal });
     const machine = new Machine(node);
@@ -87,7 +95,7 @@ async function useSystemdDriver(node: SandboxNode): Promise<void> {
   await writeFile(node.hostPath('/etc/containerd/config.toml'), containerdConfig);
 }
 
-function bootScript(hostname: string, tree: string): string {
+function bootScript(hostname: string, tree: string, packages: string | undefined): string {
   const write = (path: string, text: string): string =>
     `printf %s ${quote(text)} > ${quote(`${ROOT}${path}`)}`;
   return [
@@ -96,22 +104,29 @@ function bootScript(hostname: string, tree: string): string {
     `mount -t overlay -o lowerdir=${tree},upperdir=/run/machine/upper,workdir=/run/machine/work overlay ${ROOT}`,
     `mkdir -p ${OUTER_CHECKOUT} && mount --bind ${quote(CHECKOUT)} ${OUTER_CHECKOUT} # it may lie below /tmp`,
     'mount -t tmpfs tmpfs /tmp # where systemd-nspawn leaves its mount points',
-    `mkdir -p ${ROOT}${LIBRARY} ${ROOT}/etc/containerd`,
-    `mkdir -m 750 ${ROOT}/etc/nodelet`,
-    `cp -a /etc/nodelet/* ${ROOT}/etc/nodelet`,
+    `mkdir -p ${ROOT}/etc/containerd`,
     `cp /etc/containerd/config.toml ${ROOT}/etc/containerd`,
     `cp /etc/machine-id /etc/hostname /etc/hosts ${ROOT}/etc`,
     `rm -f ${ROOT}/etc/resolv.conf && cp /etc/resolv.conf ${ROOT}/etc`,
+    ...(packages === undefined ? installCheckout(write) : [`mkdir ${ROOT}${PACKAGES}`]),
+    write('/init', INIT),
+    `chmod +x ${ROOT}/init`,
+    `export ${ENVIRONMENT.join(' ')}`,
+    `exec ${shellLine('systemd-nspawn', ...nspawnFlags(hostname, packages), '/init')}`,
+    '',
+  ].join('\n');
+}
+
+function installCheckout(write: (path: string, text: string) => string): readonly string[] {
+  return [
+    `mkdir -p ${ROOT}${LIBRARY}`,
+    `mkdir -m 750 ${ROOT}/etc/nodelet`,
+    `cp -a /etc/nodelet/* ${ROOT}/etc/nodelet`,
     `cp ${OUTER_CHECKOUT}/systemd/nodelet.service ${ROOT}/lib/systemd/system`,
     `for source in ${SOURCES.join(' ')}; do ln -s ${INNER_CHECKOUT}/$source ${ROOT}${LIBRARY}/$source; done`,
     `ln -s ${quote(process.execPath)} ${ROOT}${LIBRARY}/node`,
     write(`${LIBRARY}/main.js`, `import './agent/main.ts';\n`),
-    write('/init', INIT),
-    `chmod +x ${ROOT}/init`,
-    `export ${ENVIRONMENT.join(' ')}`,
-    `exec ${shellLine('systemd-nspawn', ...nspawnFlags(hostname), '/init')}`,
-    '',
-  ].join('\n');
+  ];
 }
 
 // systemd-nspawn gives version 1 controllers read-only, which fits a container and no machine.
@@ -122,7 +137,7 @@ exec /lib/systemd/systemd
 
 const ENVIRONMENT = ['SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes', 'SYSTEMD_NSPAWN_LOCK=0'];
 
-function nspawnFlags(hostname: string): string[] {
+function nspawnFlags(hostname: string, packages: string | undefined): string[] {
   return [
     '--quiet',
     '--register=no',
@@ -136,7 +151,8 @@ function nspawnFlags(hostname: string): string[] {
     '--link-journal=no',
     '--console=pipe',
     '--bind=/var/lib/containerd', // on a disk, because overlays must not stack; it has the images
-    `--bind-ro=${OUTER_CHECKOUT}:${INNER_CHECKOUT}`,
-    `--bind-ro=${join(process.execPath, '..', '..')}`,
+    ...(packages === undefined
+      ? [`--bind-ro=${OUTER_CHECKOUT}:${INNER_CHECKOUT}`, `--bind-ro=${join(process.execPath, '..', '..')}`]
+      : [`--bind-ro=${packages}:${PACKAGES}`]),
   ];
 }

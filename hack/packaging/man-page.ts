@@ -1,0 +1,96 @@
+// nodelet(8), from the same commands that --help prints.
+import type { Command } from 'commander';
+import { NODELET_VERSION } from '../../agent/config/version.ts';
+
+export function formatManPage(program: Command): string {
+  const commands = program.commands.flatMap(command =>
+    command.commands.length > 0 ? command.commands.map(child => [command, child]) : [[command]],
+  );
+  return [
+    `.TH NODELET 8 "" "nodelet ${NODELET_VERSION}" "System Administration"`,
+    '.SH NAME',
+    `nodelet \\- ${escape(program.description())}`,
+    '.SH SYNOPSIS',
+    '.B nodelet',
+    '.I command',
+    '[options]',
+    '.SH DESCRIPTION',
+    'nodelet makes a Linux machine a node of a Kubernetes cluster: it runs the pods that the scheduler gives it in',
+    'containerd, reports their status, and makes Services reachable. It takes the place of kubelet and kube\\-proxy.',
+    '.PP',
+    'A machine becomes a node with',
+    '.BR "nodelet join" ,',
+    'which starts',
+    '.BR nodelet.service .',
+    'Pods keep running while the service is stopped, restarted or upgraded.',
+    '.SH COMMANDS',
+    ...commands.flatMap(formatCommand),
+    '.SH FILES',
+    ...FILES.flatMap(([path, what]) => ['.TP', `.I ${escape(path)}`, escape(what)]),
+    '.SH EXIT STATUS',
+    ...EXITS.flatMap(([code, what]) => ['.TP', `.B ${code}`, escape(what)]),
+    '.SH EXAMPLES',
+    ...EXAMPLES.flatMap(([what, line]) => [escape(what), '.PP', '.nf', `    ${escape(line)}`, '.fi', '.PP']),
+    '.SH SEE ALSO',
+    '.BR systemctl (1),',
+    '.BR journalctl (1),',
+    '.BR kubectl (1)',
+    '',
+  ].join('\n');
+}
+
+const FILES: readonly (readonly [string, string])[] = [
+  [
+    '/etc/nodelet/config.yaml',
+    'KubeletConfiguration with a nodelet section; `nodelet config fields` lists every field.',
+  ],
+  ['/etc/nodelet/kubeconfig', 'How the API server is reached.'],
+  ['/var/lib/kubelet/pki', "The node's certificates; they are renewed by themselves."],
+  ['/var/lib/kubelet/pods', 'Volumes of the pods.'],
+  ['/var/log/pods', 'What containers print.'],
+];
+
+const EXITS: readonly (readonly [string, string])[] = [
+  ['0', 'Done.'],
+  ['1', 'The work failed; for doctor: something fails.'],
+  ['2', 'The command line is wrong.'],
+  ['69', 'Something cannot be reached now; the same command may work later.'],
+  ['77', 'Credentials are wrong, expired, or may not do it.'],
+  ['78', 'The configuration is wrong.'],
+];
+
+const EXAMPLES: readonly (readonly [string, string])[] = [
+  [
+    'Make this machine a node, with the line that `kubeadm token create --print-join-command` prints:',
+    'nodelet join 10.0.0.1:6443 --token abcdef.0123456789abcdef --discovery-token-ca-cert-hash sha256:...',
+  ],
+  ['See what is wrong with this machine, and how it is mended:', 'nodelet doctor'],
+  ['Follow what the service says about one pod:', 'journalctl -u nodelet -f POD=web-1'],
+];
+
+function formatCommand(path: readonly Command[]): readonly string[] {
+  const command = path.at(-1);
+  if (command === undefined) return [];
+  const name = ['nodelet', ...path.map(part => part.name())].join(' ');
+  const options = command
+    .createHelp()
+    .visibleOptions(command)
+    .filter(({ description }) => isTold(description));
+  return [
+    `.SS ${escape(name)}`,
+    `${escape(command.description())}.`,
+    ...options.flatMap(({ flags, description }) => ['.TP', `.B ${escape(flags)}`, escape(description)]),
+  ];
+}
+
+/** The kubelet's many flags are described by the name of their field alone: `config fields` lists them. */
+function isTold(description: string): boolean {
+  return description !== 'ignored' && !/^[\w.]+ \(.*\)$/.test(description);
+}
+
+function escape(text: string): string {
+  return text
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replace(/^([.'])/, '\\&$1');
+}

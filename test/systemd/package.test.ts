@@ -1,0 +1,104 @@
+// The package on a machine that has Debian's own packages and nothing of ours: installed, joined, upgraded, purged.
+import { join } from 'node:path';
+import t from 'tap';
+import { pinsOf } from '../../agent/join/join-token.ts';
+import { timedLog } from '../../hack/sandbox/command.ts';
+import { CHECKOUT } from '../../hack/sandbox/paths.ts';
+import { ensureClusterPki } from '../../hack/sandbox/pki/cluster-pki.ts';
+import { runOk } from '../../hack/sandbox/run.ts';
+import { createSandbox, destroySandbox } from '../../hack/sandbox/sandbox.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { ensureDebianTree } from './debian-tree.ts';
+import { Machine, PACKAGES } from './machine.ts';
+
+t.setTimeout(300_000);
+
+const SANDBOX = `pkg-${process.pid}`;
+const TOKEN = 'abcdef.0123456789abcdef';
+const { signal } = new AbortController();
+const progress = { signal, log: timedLog() };
+const tree = await ensureDebianTree(progress);
+t.teardown(async () => {
+  if (!t.passing()) t.comment(await sh('journalctl -u nodelet -n 100 || true'));
+  await destroySandbox(SANDBOX, progress);
+});
+const sandbox = await createSandbox({ name: SANDBOX, nodeCount: 1 }, progress);
+const packages = join(sandbox.paths.root, 'packages');
+await runOk(join(CHECKOUT, 'hack', 'package'), ['--out', packages, '--quick'], { signal });
+const node = sandbox.node();
+const machine = await Machine.boot(node, tree, { signal, packages });
+progress.log('machine has booted');
+
+t.test('it installs on a plain Debian and waits to be joined', async t => {
+  const before = await listFiles();
+  await sh(`DEBIAN_FRONTEND=noninteractive apt-get install --yes ${PACKAGES}/*.deb`);
+  t.equal((await sh('systemctl is-enabled nodelet')).trim(), 'enabled');
+  t.match(await sh('systemctl status nodelet || true'), /inactive/);
+  t.match(await sh('nodelet version'), /^nodelet \d/);
+  t.match(await sh('nodelet doctor; true'), /this machine is no node yet/);
+
+  await sh('DEBIAN_FRONTEND=noninteractive apt-get purge --yes nodelet');
+  t.strictSame(
+    (await listFiles()).filter(path => !before.includes(path)),
+    [],
+    'a purge leaves nothing',
+  );
+  await sh(`DEBIAN_FRONTEND=noninteractive apt-get install --yes ${PACKAGES}/*.deb`);
+});
+
+t.test('nodelet join makes the machine a Ready node', async t => {
+  await sandbox.kubectl(['create', '-f', '-'], { signal, input: JSON.stringify(tokenSecret()) });
+  await waitFor('the token to be signed', async () => {
+    const args = ['get', 'configmap', 'cluster-info', '-n', 'kube-public', '-o', 'jsonpath={.data}'];
+    return (await sandbox.kubectl(args, { signal })).includes('jws-kubeconfig-abcdef');
+  });
+  const { authority } = await ensureClusterPki(sandbox.paths.pki, sandbox.subnet.controlPlane);
+  await sh("echo 'cgroupDriver: systemd' >> /etc/nodelet/config.yaml");
+  const hash = `sha256:${pinsOf(authority.certificate)[0]}`;
+  const said = await sh(
+    `nodelet join ${sandbox.server} --token ${TOKEN} --discovery-token-ca-cert-hash ${hash} --node-ip ${node.address}`,
+  );
+  t.match(said, /joined .* as node-1/);
+  await sandbox.kubectl(['wait', '--for=create', 'node/node-1', '--timeout=30s'], { signal });
+  await sandbox.kubectl(['wait', '--for=condition=Ready', 'node/node-1', '--timeout=30s'], { signal });
+  t.equal((await sh('systemctl is-active nodelet')).trim(), 'active');
+});
+
+t.test('an upgrade restarts the agent and nothing else', async t => {
+  const pid = (await sh('systemctl show --value -p MainPID nodelet')).trim();
+  await sh(`DEBIAN_FRONTEND=noninteractive apt-get install --yes --reinstall ${PACKAGES}/*.deb`);
+  await waitFor(
+    'the service',
+    async () => (await sh('systemctl is-active nodelet || true')).trim() === 'active',
+  );
+  t.not((await sh('systemctl show --value -p MainPID nodelet')).trim(), pid);
+  t.match(await sh('cat /etc/nodelet/config.yaml'), 'cgroupDriver: systemd', 'the configuration stays');
+});
+
+function tokenSecret(): object {
+  const [id = '', secret = ''] = TOKEN.split('.');
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: `bootstrap-token-${id}`, namespace: 'kube-system' },
+    type: 'bootstrap.kubernetes.io/token',
+    stringData: {
+      'token-id': id,
+      'token-secret': secret,
+      'usage-bootstrap-authentication': 'true',
+      'usage-bootstrap-signing': 'true',
+      'auth-extra-groups': 'system:bootstrappers:kubeadm:default-node-token',
+    },
+  };
+}
+
+/** What belongs to nobody but us: neither dpkg's own books nor what runs meanwhile. */
+async function listFiles(): Promise<readonly string[]> {
+  const places = '/etc /usr /opt /var/lib/nodelet /var/cache/nodelet /var/lib/kubelet /run/nodelet';
+  const listed = await sh(`find ${places} -xdev -not -path '${PACKAGES}*' 2>/dev/null || true`);
+  return listed.split('\n').filter(path => path !== '');
+}
+
+async function sh(script: string): Promise<string> {
+  return await machine.run('sh', ['-c', script], { signal });
+}
