@@ -47,9 +47,11 @@ async function up({ name, nodes, agent, demo, restartAgent }: UpOptions, signal:
 
 async function applyDemo(sandbox: Sandbox, { signal, log }: Progress): Promise<void> {
   const advice = './hack/kubectl describe pods';
-  await step('demo: three replicas of a web server', { log, advice }, async () => {
+  await step('demo: a web server and a pod with volumes', { log, advice }, async () => {
     await sandbox.kubectl(['apply', '-f', DEMO], { signal });
-    await sandbox.kubectl(['rollout', 'status', 'deployment/web', '--timeout=60s'], { signal });
+    for (const name of ['web', 'notes']) {
+      await sandbox.kubectl(['rollout', 'status', `deployment/${name}`, '--timeout=60s'], { signal });
+    }
   });
 }
 
