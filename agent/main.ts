@@ -56,6 +56,7 @@ import { RuntimeSnapshots } from './runtime/snapshots.ts';
 import { openNodeServer } from './server/open-server.ts';
 import { openStatistics } from './server/stats/open-statistics.ts';
 import { StatusWriter } from './status/writer.ts';
+import { prepareRoot } from './volume/prepare-root.ts';
 import { VolumeManager } from './volume/volume-manager.ts';
 
 // A runtime that is down is the node condition's to tell; a service that hangs in its start would be ended for it.
@@ -172,6 +173,7 @@ async function connectEdges(
 ): Promise<Edges> {
   const layout = await readCgroupLayout();
   if (!layout) throw new InvalidError('no cgroup file system is mounted', { code: 'NoCgroups' });
+  await prepareRoot(config.pods.rootDir, logger);
   const credentialPlugins = await CredentialPlugins.load(config.images, { clock: systemClock, logger });
   const kubeconfigPath = config.api.kubeconfigPath ?? ''; // checkRunnable has seen to it
   const userAgent = `nodelet/${NODELET_VERSION} (linux/${process.arch === 'x64' ? 'amd64' : process.arch})`;
