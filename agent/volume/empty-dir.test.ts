@@ -9,6 +9,7 @@ function requestFor(root: string, source: EmptyDirRequest['source'] = {}): Empty
     metadataDirectory: join(root, 'plugins/v'),
     source,
     sizeBytes: undefined,
+    pageBytes: undefined,
     fsGroup: undefined,
   };
 }

@@ -1,6 +1,6 @@
 import { chmod, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ensureTmpfs, isMountPoint } from '../host/mounts.ts';
+import { ensureMount, ensureTmpfs, isMountPoint } from '../host/mounts.ts';
 import { applyGroupOwnership } from './ownership.ts';
 import { DIRECTORY_MODE } from './pod-directories.ts';
 import type { EmptyDirSource } from './volume-source.ts';
@@ -16,6 +16,8 @@ export interface EmptyDirRequest {
   readonly source: EmptyDirSource;
   /** Limit of a tmpfs. */
   readonly sizeBytes: number | undefined;
+  /** Of a hugetlbfs; undefined for every other medium. */
+  readonly pageBytes: number | undefined;
   readonly fsGroup: number | undefined;
 }
 
@@ -24,7 +26,7 @@ export type SetUpOutcome = { readonly kind: 'done' } | { readonly kind: 'failed'
 /** Creates the directory or tmpfs once; content of an earlier call stays as it is. */
 export async function ensureEmptyDir(request: EmptyDirRequest): Promise<SetUpOutcome> {
   const medium = request.source.medium ?? '';
-  if (medium !== '' && medium !== 'Memory') {
+  if (medium !== '' && medium !== 'Memory' && request.pageBytes === undefined) {
     return { kind: 'failed', problem: `emptyDir medium "${medium}" is not supported by this node` };
   }
   if (await isReady(request, medium)) return { kind: 'done' };
@@ -32,12 +34,18 @@ export async function ensureEmptyDir(request: EmptyDirRequest): Promise<SetUpOut
   // The pod's own space, without restrictions, as on disk.
   if (medium === 'Memory')
     await ensureTmpfs(request.directory, { ...buildTmpfsOptions(request.sizeBytes), flags: 0 });
+  if (request.pageBytes !== undefined) await mountHugePages(request.directory, request.pageBytes);
   if (request.fsGroup !== undefined) {
     await applyGroupOwnership(request.directory, { fsGroup: request.fsGroup, isReadOnly: false });
   }
   await mkdir(request.metadataDirectory, { recursive: true, mode: DIRECTORY_MODE });
   await writeFile(join(request.metadataDirectory, 'ready'), '', { mode: 0o644 });
   return { kind: 'done' };
+}
+
+async function mountHugePages(target: string, pageBytes: number): Promise<void> {
+  const data = `pagesize=${pageBytes},mode=${EMPTY_DIR_MODE.toString(8)}`;
+  await ensureMount({ source: 'nodev', target, fsType: 'hugetlbfs', data });
 }
 
 /** How every tmpfs of a volume is mounted. */
@@ -47,7 +55,7 @@ export function buildTmpfsOptions(sizeBytes: number | undefined): Parameters<typ
 
 async function isReady({ directory, metadataDirectory }: EmptyDirRequest, medium: string): Promise<boolean> {
   if (!(await exists(join(metadataDirectory, 'ready')))) return false;
-  if (medium === 'Memory' ? await isMountPoint(directory) : await exists(directory)) return true;
+  if (medium === '' ? await exists(directory) : await isMountPoint(directory)) return true;
   // A reboot empties a tmpfs, a person may remove the directory: then it is made anew.
   await rm(metadataDirectory, { recursive: true, force: true });
   return false;

@@ -5,6 +5,7 @@ import type { Pod, Volume } from '../api/objects.ts';
 import type { Clock } from '../lib/clock.ts';
 import { buildContent, type ContentInputs } from './build-content.ts';
 import type { Allocatable } from './build-downward-api.ts';
+import { buildHugePageSize } from './build-huge-page-size.ts';
 import { buildTmpfsSize } from './build-tmpfs-size.ts';
 import { type ContentVolumeRequest, ensureContentVolume, hasPublishedContent } from './content-volume.ts';
 import { ensureEmptyDir } from './empty-dir.ts';
@@ -110,11 +111,15 @@ export class VolumeSetUp {
 
   async #ensureEmptyDir(pod: Pod, name: string, source: EmptyDirSource): Promise<VolumeOutcome> {
     const directory = this.#directory(pod, 'emptyDir', name);
+    const { medium = '' } = source;
+    const pages = medium.startsWith('HugePages') ? buildHugePageSize(pod.spec, medium) : undefined;
+    if (pages?.kind === 'failed') return pages;
     const outcome = await ensureEmptyDir({
       directory,
       metadataDirectory: metadataDirectory(this.#deps.rootDir, pod.metadata.uid ?? '', 'emptyDir', name),
       source,
       sizeBytes: buildTmpfsSize(pod.spec, this.#deps.node.allocatable(), source.sizeLimit),
+      pageBytes: pages?.pageBytes,
       fsGroup: pod.spec.securityContext?.fsGroup,
     });
     if (outcome.kind === 'failed') return outcome;

@@ -196,6 +196,22 @@ await t.test('emptyDir in memory has its size and keeps its content over a resta
   await second.stop();
 });
 
+await t.test('emptyDir of huge pages', async t => {
+  const agent = await cluster.startManager();
+  const requests = { 'hugepages-2Mi': '2Mi', memory: '8Mi' };
+  const main = { name: 'main', image: 'none', volumeMounts: [{ name: 'huge', mountPath: '/huge' }] };
+  const pod = await cluster.pod('huge', [{ name: 'huge', emptyDir: { medium: 'HugePages-2Mi' } }], {
+    containers: [{ ...main, resources: { requests, limits: requests } }],
+  });
+  const path = hostPathOf(await agent.ensure(pod), 'huge');
+  const mount = (await listMounts()).find(({ target }) => target === path);
+  t.match(mount, { fsType: 'hugetlbfs' });
+  t.ok(mount?.superOptions.includes('pagesize=2M'));
+  t.equal(await modeOf(path), '777');
+  await agent.manager.teardownVolumes(uidOf(pod), { signal: never, isOrphan: false });
+  await agent.stop();
+});
+
 await t.test('restarts, token refresh and an API server away', async t => {
   await cluster.put('configmaps', 'stays', { kind: 'ConfigMap', data: { key: 'last' } });
   const pod = await cluster.pod('restart', [apiAccess('kube-api-access', 600), configMapVolume('stays')]);
