@@ -14,6 +14,7 @@ import { connectRuntime, type RuntimeConnection } from './cri/connect.ts';
 import { reportAfterStart } from './doctor/examine.ts';
 import { LocalViews } from './explain/local-views.ts';
 import { Cgroups, readCgroupLayout } from './host/cgroup.ts';
+import { type CgroupFeatures, readCgroupFeatures } from './host/cgroup-features.ts';
 import { CgroupUsageReader } from './host/cgroup-usage.ts';
 import { isJournalStream, JournalStream } from './host/journal.ts';
 import { NOTIFY_VARIABLES, parseNotifyEnvironment, ServiceNotifier } from './host/notify.ts';
@@ -34,6 +35,7 @@ import { HEALTHY, NodeController } from './node/node-controller.ts';
 import { runStatusLine } from './node/status-line.ts';
 import { buildKubeletVersion } from './node/version.ts';
 import { isAppArmorEnabled, PodAdmission } from './pod/admission.ts';
+import { runBurstableCgroup } from './pod/burstable-cgroup.ts';
 import { MirrorPods } from './pod/mirror-pods.ts';
 import { PodAllocator } from './pod/pod-allocator.ts';
 import { PodContextSource } from './pod/pod-context-source.ts';
@@ -160,6 +162,7 @@ interface Edges {
   readonly connection: RuntimeConnection;
   readonly cgroupDriver: RuntimeCgroupDriver;
   readonly cgroups: PodCgroups;
+  readonly cgroupFeatures: CgroupFeatures;
   readonly usage: CgroupUsageReader;
   readonly recorder: EventRecorder;
 }
@@ -188,10 +191,21 @@ async function connectEdges(
   const cgroupDriver = new RuntimeCgroupDriver({ runtime: connection.runtime, configured, logger });
   const tree = new Cgroups(layout);
   const cgroups = new PodCgroups(tree, () => cgroupDriver.current);
+  const cgroupFeatures = await readCgroupFeatures(tree);
   const usage = new CgroupUsageReader(tree);
   const host = config.node.name;
   const recorder = new EventRecorder({ client, clock: systemClock, logger, component: 'kubelet', host });
-  return { client, certificates, credentialPlugins, connection, cgroupDriver, cgroups, usage, recorder };
+  return {
+    client,
+    certificates,
+    credentialPlugins,
+    connection,
+    cgroupDriver,
+    cgroups,
+    cgroupFeatures,
+    usage,
+    recorder,
+  };
 }
 
 interface Pods {
@@ -210,7 +224,7 @@ interface Pods {
 
 function buildPods(
   config: Config,
-  { client, credentialPlugins, connection, cgroupDriver, cgroups, recorder }: Edges,
+  { client, credentialPlugins, connection, cgroupDriver, cgroups, cgroupFeatures, recorder }: Edges,
   node: NodeController,
   { admission, checkpoints }: { admission: PodAdmission; checkpoints: ResourceCheckpoints },
   snapshots: RuntimeSnapshots,
@@ -244,6 +258,10 @@ function buildPods(
       cgroupRoot: config.runtime.cgroupRoot,
       cgroupVersion: cgroups.version,
       memoryBytes: node.machine.resources.memoryBytes,
+      hugepageSizes: cgroupFeatures.hasHugepageControl
+        ? node.machine.resources.hugepages.map(({ pageBytes }) => pageBytes)
+        : [],
+      hasSwapControl: cgroupFeatures.hasSwapControl,
     },
     {
       nodeIPs,
@@ -393,7 +411,7 @@ function startLocalViews(
 function startPods(
   tasks: TaskGroup,
   config: Config,
-  { client, connection, cgroupDriver }: Edges,
+  { client, connection, cgroupDriver, cgroups }: Edges,
   node: NodeController,
   notifier: ServiceNotifier,
   { snapshots, volumes, services, writer, mirrors, checkpoints, probes, workers, storageLimits }: Pods,
@@ -417,6 +435,12 @@ function startPods(
     notifier.ready();
     // Where NODE_COMPILE_CACHE is set: now, because an agent that is killed writes nothing. 30 ms once, then one.
     flushCompileCache();
+  });
+  tasks.run(async signal => {
+    await settledOrAborted(cgroupDriver.known, signal);
+    const { cgroupRoot, cgroupsPerQOS } = config.runtime;
+    const deps = { workers, cgroups, driver: () => cgroupDriver.current, cgroupRoot, logger };
+    if (cgroupsPerQOS) await runBurstableCgroup(deps, { signal });
   });
   tasks.run(async signal => {
     await settledOrAborted(observed, signal);

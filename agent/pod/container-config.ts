@@ -4,8 +4,8 @@ import type { ContainerConfig } from '../../cri-proto/runtime.v1.ts';
 import type { Container, Pod } from '../api/objects.ts';
 import type { ImageUser } from '../image/image-outcome.ts';
 import type { PreparedVolume } from '../volume/volume-manager.ts';
-import { buildContainerResources } from './build-container-resources.ts';
 import { buildDevices, buildMounts, terminationMessagePath } from './build-mounts.ts';
+import { buildContainerResources } from './container-resources.ts';
 import { expandVariables } from './expansion.ts';
 import {
   buildContainerHash,

@@ -5,10 +5,34 @@ import { isDue } from '../lib/due.ts';
 
 const INITIAL_MS = 10_000;
 const FORGET_AFTER_MS = 600_000;
+const MAX_DOUBLINGS = 16; // beyond any cap
 
 export interface CrashBackoff {
   readonly delayMs: number;
   readonly advancedAtMs: number;
+}
+
+/**
+ * The curves as an agent before this one left them, from what the runtime shows: each restart but the first doubled a
+ * curve. Restarts that lie far apart count too, so one may be too long, never too short; a long run forgets it either way.
+ */
+export function deriveBackoffs(
+  instances: readonly StartedInstance[],
+  maxMs: number,
+): ReadonlyMap<string, CrashBackoff> {
+  const backoffs = new Map<string, CrashBackoff>();
+  for (const { name, restartCount, createdAtMs } of instances) {
+    if (backoffs.has(name) || restartCount === 0) continue; // the newest comes first
+    const delayMs = Math.min(maxMs, INITIAL_MS * 2 ** Math.min(restartCount - 1, MAX_DOUBLINGS));
+    backoffs.set(name, { delayMs, advancedAtMs: createdAtMs });
+  }
+  return backoffs;
+}
+
+interface StartedInstance {
+  readonly name: string;
+  readonly restartCount: number;
+  readonly createdAtMs: number;
 }
 
 /** Milliseconds until the container may start again; 0 means now. */

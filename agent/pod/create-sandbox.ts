@@ -1,12 +1,15 @@
 import { mkdir } from 'node:fs/promises';
 import type { Pod } from '../api/objects.ts';
+import type { CgroupLimits } from '../host/cgroup-limits.ts';
 import { ConflictError, errorMessage } from '../lib/errors.ts';
 import { sleep } from '../lib/sleep.ts';
+import { podHugepageBytes } from '../resources/linux-resources.ts';
 import { podDirectory } from '../volume/pod-directories.ts';
 import { buildPodLimits } from './build-pod-limits.ts';
 import type { ActionSignals, PodEffects } from './effects.ts';
 import { formatPod, podUID } from './naming.ts';
 import type { ActionOutcome } from './outcome.ts';
+import type { PodContext } from './pod-context.ts';
 import type { PodAction } from './pod-plan.ts';
 import { formatRpcError } from './rpc-error.ts';
 import { buildSandboxConfig } from './sandbox-config.ts';
@@ -47,7 +50,9 @@ export async function createSandbox(
       mkdir(`${directory}/plugins`, { recursive: true, mode: 0o750 }),
       mkdir(outcome.config.logDirectory ?? '', { recursive: true, mode: 0o755 }),
     ]);
-    await effects.cgroups.ensure(context.cgroupParent, buildPodLimits(pod), { signal: signals.shutdown });
+    await effects.cgroups.ensure(context.cgroupParent, podCgroupLimits(pod, context), {
+      signal: signals.shutdown,
+    });
   } catch (error) {
     const message = `unable to ensure pod container exists: ${errorMessage(error)}`;
     events.pod(pod, 'Warning', 'FailedCreatePodContainer', message);
@@ -122,4 +127,18 @@ function failSandbox(pod: Pod, { events }: PodEffects, message: string): ActionO
     events.pod(pod, 'Warning', 'FailedCreatePodSandBox', text);
   }
   return { kind: 'failed', step: 'sandbox', message: text };
+}
+
+// What a resize may change later, and what stays as it is.
+function podCgroupLimits(pod: Pod, context: PodContext): CgroupLimits {
+  const { cpuQuotaUs, cpuPeriodUs, ...others } = buildPodLimits(pod);
+  const isLimited = context.isCpuLimited && cpuQuotaUs !== undefined;
+  return {
+    ...others,
+    ...(isLimited ? { cpuQuotaUs, ...(cpuPeriodUs === undefined ? {} : { cpuPeriodUs }) } : {}),
+    ...(context.podPidsLimit === undefined ? {} : { pidsMax: context.podPidsLimit }),
+    hugepageLimitBytes: new Map(
+      context.hugepageSizes.map(pageBytes => [pageBytes, podHugepageBytes(pod.spec, pageBytes)]),
+    ),
+  };
 }

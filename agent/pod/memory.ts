@@ -1,5 +1,6 @@
 // What one worker remembers because no one can be asked for it again. Everything else is re-observed; losing this
-// (an agent restart) costs a fresh back-off curve and a repeated, idempotent volume set-up, nothing more.
+// (an agent restart) costs a repeated, idempotent volume set-up and fresh curves of failed steps, nothing more; the crash
+// back-off is derived again from what the runtime shows.
 
 import type { CgroupLimits } from '../host/cgroup-limits.ts';
 import type { ImageOutcome } from '../image/image-outcome.ts';

@@ -25,6 +25,8 @@ export interface ContextSettings {
   readonly cgroupRoot: string;
   readonly cgroupVersion: 1 | 2;
   readonly memoryBytes: number;
+  readonly hugepageSizes: readonly number[];
+  readonly hasSwapControl: boolean;
 }
 
 /** Collects the node's side of a pod's configuration. */
@@ -88,6 +90,11 @@ export class PodContextSource {
       cgroupVersion,
       isSeccompDefault: pods.seccompDefault,
       isCpuLimited: pods.cpuCFSQuota,
+      cpuPeriodUs: pods.cpuCFSQuotaPeriodMs * 1000,
+      isSingleProcessOOMKill: pods.singleProcessOOMKill ?? false,
+      hasSwapControl: this.#settings.hasSwapControl,
+      hugepageSizes: this.#settings.hugepageSizes,
+      podPidsLimit: pods.podPidsLimit > 0 ? pods.podPidsLimit : undefined,
       supportsRecursiveReadOnly: this.#now.supportsRecursiveReadOnly(),
       runtimeVersion: this.#now.runtimeVersion(),
     };

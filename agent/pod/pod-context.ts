@@ -16,6 +16,15 @@ export interface PodContext {
   readonly cgroupVersion: 1 | 2;
   readonly isSeccompDefault: boolean;
   readonly isCpuLimited: boolean;
+  readonly cpuPeriodUs: number;
+  /** `memory.oom.group` off: the kernel kills one process, not the container (cgroup v2). */
+  readonly isSingleProcessOOMKill: boolean;
+  /** The kernel accounts for swap, so that a container can be kept from it. */
+  readonly hasSwapControl: boolean;
+  /** Page sizes of the machine, bytes. */
+  readonly hugepageSizes: readonly number[];
+  /** Of a pod; undefined: the node's own limit. */
+  readonly podPidsLimit: number | undefined;
   readonly supportsRecursiveReadOnly: boolean;
   /** e.g. `containerd://1.7.24`; undefined before the runtime has answered. */
   readonly runtimeVersion: string | undefined;

@@ -7,8 +7,8 @@ import { errorMessage, InvalidError } from '../lib/errors.ts';
 import { allocationOf, withAllocation } from '../resources/allocation.ts';
 import { buildContainerCpuAndMemory } from '../resources/linux-resources.ts';
 import { type ObservedPod, readySandbox } from '../runtime/observed-pod.ts';
-import { buildContainerResources } from './build-container-resources.ts';
 import { buildPodLimits } from './build-pod-limits.ts';
+import { buildContainerResources } from './container-resources.ts';
 import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
 import type { ActionOutcome } from './outcome.ts';
 import type { PodContext } from './pod-context.ts';
@@ -66,7 +66,7 @@ async function resizeCpu(resize: Resize, effects: PodEffects, signal: AbortSigna
   const { cpuShares: sharesFrom = 0, cpuQuotaUs: quotaFrom } = resize.limitsBefore;
   const { cpuShares: sharesTo = 0, cpuQuotaUs: quotaTo, cpuPeriodUs } = resize.limitsAfter;
   const setQuota = (): Promise<void> =>
-    quotaTo === undefined
+    quotaTo === undefined || !resize.context.isCpuLimited
       ? Promise.resolve()
       : setPodCgroup(
           resize,

@@ -12,7 +12,7 @@ import type { RuntimeSnapshots, RuntimeSubject } from '../runtime/snapshots.ts';
 import type { ResizeReport } from '../status/status-input.ts';
 import { adoptActuated, noteStarted } from './actuated.ts';
 import { buildPodLimits } from './build-pod-limits.ts';
-import { advanceBackoff } from './crash-backoff.ts';
+import { advanceBackoff, deriveBackoffs } from './crash-backoff.ts';
 import { type DesiredPod, isTerminalPhase } from './desired-pod.ts';
 import type { PodEffects } from './effects.ts';
 import { execute } from './execute.ts';
@@ -53,6 +53,7 @@ export class PodWorker {
   /** The object as last seen: its spec is needed for a while after it is gone. */
   #lastPod: Pod | undefined;
   #lifecycle: PodLifecycle = 'syncing';
+  #isAdopted = false;
   #memory: PodMemory;
   #interrupt = new AbortController();
   #lastActions: readonly PodAction[] = [];
@@ -158,6 +159,7 @@ export class PodWorker {
     const observed = this.#observed();
     const nowMs = this.#effects.clock.nowMs();
     const before = this.#lifecycle;
+    if (!this.#isAdopted) this.#adoptBackoffs(observed);
     if (this.#desired) this.#keep(adoptActuated(this.#memory, this.#desired.pod, observed));
     this.#judgeDeadline(nowMs);
     this.#syncProbes(observed);
@@ -180,6 +182,13 @@ export class PodWorker {
     this.#announceBackoffs(plan);
     await this.#report(observed, plan);
     return plan;
+  }
+
+  // What runs or has ended already at our first look was started by an agent before us.
+  #adoptBackoffs({ containers }: ObservedPod): void {
+    this.#isAdopted = true;
+    const crashBackoffs = deriveBackoffs(containers, this.#deps.crashBackoffMaxMs);
+    this.#memory = { ...this.#memory, crashBackoffs };
   }
 
   // Before the plan: what the probes of an adopted container say already decides.

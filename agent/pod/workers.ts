@@ -217,6 +217,7 @@ export class PodWorkers {
     this.#workers.get(podUID)?.setDesired(desired);
     // Who takes less leaves room for those who wait.
     if (before && isGrowing(before.pod, desired.pod)) this.reconsider();
+    if (before?.pod.spec !== desired.pod.spec) this.#tell(podUID);
     return desired;
   }
 

@@ -1,5 +1,7 @@
 import type { Container, PodSpec } from '../api/objects.ts';
+import { formatQuantity } from '../lib/quantity.ts';
 import { buildQosClass, containerLimits, containerRequests } from './pod-resources.ts';
+import { wholeValue } from './quantity.ts';
 
 const MIN_SHARES = 2;
 const MAX_SHARES = 262_144;
@@ -18,9 +20,23 @@ export function cpuShares(cpuMilli: number): number {
 }
 
 /** CFS quota in microseconds per period; 0 means unlimited. */
-export function cpuQuotaUs(cpuMilli: number): number {
+export function cpuQuotaUs(cpuMilli: number, periodUs = CPU_PERIOD_US): number {
   if (cpuMilli <= 0) return 0;
-  return Math.max(MIN_QUOTA_US, Math.floor((cpuMilli * CPU_PERIOD_US) / 1000));
+  return Math.max(MIN_QUOTA_US, Math.floor((cpuMilli * periodUs) / 1000));
+}
+
+/** Huge pages of one size that a container, or its pod for it, may use; none unless it says so. */
+export function hugepageLimitBytes(spec: PodSpec, { resources }: Container, pageBytes: number): number {
+  const name = `hugepages-${formatQuantity(pageBytes)}`;
+  return wholeValue(resources?.limits?.[name] ?? spec.resources?.limits?.[name]);
+}
+
+/** The same for a whole pod: what it says itself, or what its containers may use at one time. */
+export function podHugepageBytes(spec: PodSpec, pageBytes: number): number {
+  const bytesOf = (container: Container): number => hugepageLimitBytes(spec, container, pageBytes);
+  const ofPod = wholeValue(spec.resources?.limits?.[`hugepages-${formatQuantity(pageBytes)}`]);
+  const regular = spec.containers.reduce((sum, container) => sum + bytesOf(container), 0);
+  return ofPod || Math.max(regular, ...(spec.initContainers ?? []).map(bytesOf));
 }
 
 /** oom_score_adj of a container: the more of the node's memory it asked for, the later it is killed. */
@@ -32,14 +48,32 @@ export function oomScoreAdj(spec: PodSpec, container: Container, nodeMemoryBytes
     case 'BestEffort':
       return OOM_SCORE_BEST_EFFORT;
     case 'Burstable':
-      return burstableScore(containerRequests(container.resources).memoryBytes, nodeMemoryBytes);
+      return burstableScore(spec, container, nodeMemoryBytes);
   }
 }
 
-function burstableScore(requestBytes: number, nodeMemoryBytes: number): number {
+function burstableScore(spec: PodSpec, container: Container, nodeMemoryBytes: number): number {
   if (nodeMemoryBytes <= 0) return OOM_SCORE_BEST_EFFORT - 1;
-  const score = 1000 - Math.floor((1000 * requestBytes) / nodeMemoryBytes);
+  const unallocated = unallocatedMemoryShare(spec);
+  const scoreFor = ({ resources }: Container): number => {
+    const requestBytes = containerRequests(resources).memoryBytes + unallocated;
+    return 1000 - Math.floor((1000 * requestBytes) / nodeMemoryBytes);
+  };
+  // A sidecar lives at least as long as any container it serves.
+  const isSidecar = container.restartPolicy === 'Always' && spec.initContainers?.includes(container);
+  const score = Math.min(
+    scoreFor(container),
+    ...(isSidecar ? [Math.max(...spec.containers.map(scoreFor))] : []),
+  );
   return Math.min(OOM_SCORE_BEST_EFFORT - 1, Math.max(OOM_SCORE_BURSTABLE_MIN, score));
+}
+
+// What a pod asks for as a whole beyond its containers' requests counts for all of them alike.
+function unallocatedMemoryShare(spec: PodSpec): number {
+  const ofPod = containerRequests(spec.resources).memoryBytes;
+  const all = [...(spec.initContainers ?? []), ...spec.containers];
+  const asked = all.reduce((sum, { resources }) => sum + containerRequests(resources).memoryBytes, 0);
+  return ofPod > asked ? Math.floor((ofPod - asked) / all.length) : 0;
 }
 
 function isSystemNodeCritical(spec: PodSpec): boolean {
@@ -53,6 +87,7 @@ function isSystemNodeCritical(spec: PodSpec): boolean {
 export function buildContainerCpuAndMemory(
   container: Container,
   spec: PodSpec,
+  cpuPeriodUs = CPU_PERIOD_US,
 ): {
   readonly cpuShares: number;
   readonly cpuQuotaUs: number;
@@ -63,7 +98,7 @@ export function buildContainerCpuAndMemory(
   const ofPod = containerLimits(spec.resources);
   return {
     cpuShares: cpuShares(requests.cpuMilli),
-    cpuQuotaUs: cpuQuotaUs(own.cpuMilli || ofPod.cpuMilli),
+    cpuQuotaUs: cpuQuotaUs(own.cpuMilli || ofPod.cpuMilli, cpuPeriodUs),
     memoryLimitBytes: own.memoryBytes || ofPod.memoryBytes,
   };
 }

@@ -1,0 +1,40 @@
+// What the kernel's cgroups can do here beyond what every kernel can: a limit that nobody enforces is an error for runc.
+
+import { access, readFile } from 'node:fs/promises';
+import type { Cgroups } from './cgroup.ts';
+
+export interface CgroupFeatures {
+  /** Swap can be limited by itself (version 2) or with memory (version 1). */
+  readonly hasSwapControl: boolean;
+  readonly hasHugepageControl: boolean;
+}
+
+export async function readCgroupFeatures(cgroups: Cgroups): Promise<CgroupFeatures> {
+  const own = cgroups.version === 2 ? await readOwnPath() : '/';
+  const memory = cgroups.directory(own, 'memory');
+  const hugetlb = cgroups.directory('/', 'hugetlb');
+  const swapFile = cgroups.version === 2 ? 'memory.swap.max' : 'memory.memsw.limit_in_bytes';
+  return {
+    hasSwapControl: memory !== undefined && (await exists(`${memory}/${swapFile}`)),
+    hasHugepageControl: cgroups.version === 1 ? hugetlb !== undefined : await isOffered(hugetlb, 'hugetlb'),
+  };
+}
+
+// The root of version 2 has no limits of its own, so our own cgroup is asked.
+async function readOwnPath(): Promise<string> {
+  const line = (await readFile('/proc/self/cgroup', 'utf8')).split('\n').find(text => text.startsWith('0::'));
+  return line?.slice('0::'.length) ?? '/';
+}
+
+async function isOffered(root: string | undefined, controller: string): Promise<boolean> {
+  if (root === undefined) return false;
+  const offered = await readFile(`${root}/cgroup.controllers`, 'utf8').catch(() => '');
+  return offered.trim().split(' ').includes(controller);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false, // not there: that is the answer
+  );
+}

@@ -1,0 +1,49 @@
+// CRI LinuxContainerResources of one container (kuberuntime_container_linux.go).
+
+import type { LinuxContainerResourcesInput } from '../../cri-proto/runtime.v1.ts';
+import type { Container, Pod } from '../api/objects.ts';
+import { hugepageSizeName } from '../host/cgroup-names.ts';
+import { buildContainerCpuAndMemory, hugepageLimitBytes, oomScoreAdj } from '../resources/linux-resources.ts';
+import type { PodContext } from './pod-context.ts';
+
+export function buildContainerResources(
+  pod: Pod,
+  container: Container,
+  context: PodContext,
+): LinuxContainerResourcesInput {
+  const { cpuPeriodUs } = context;
+  const { cpuShares, cpuQuotaUs, memoryLimitBytes } = buildContainerCpuAndMemory(
+    container,
+    pod.spec,
+    cpuPeriodUs,
+  );
+  return {
+    cpuShares,
+    cpuPeriod: cpuPeriodUs,
+    ...(context.isCpuLimited ? { cpuQuota: cpuQuotaUs } : {}),
+    memoryLimitInBytes: memoryLimitBytes,
+    oomScoreAdj: oomScoreAdj(pod.spec, container, context.nodeMemoryBytes),
+    hugepageLimits: context.hugepageSizes.map(pageBytes => ({
+      pageSize: hugepageSizeName(pageBytes),
+      limit: hugepageLimitBytes(pod.spec, container, pageBytes),
+    })),
+    ...buildMemoryControl(memoryLimitBytes, context),
+  };
+}
+
+// A container that runs out of memory ends as a whole, and swaps nothing (NoSwap).
+function buildMemoryControl(
+  memoryLimitBytes: number,
+  { cgroupVersion, isSingleProcessOOMKill, hasSwapControl }: PodContext,
+): Pick<LinuxContainerResourcesInput, 'unified' | 'memorySwapLimitInBytes'> {
+  if (cgroupVersion === 1) {
+    // Version 1 limits memory and swap together.
+    return hasSwapControl && memoryLimitBytes > 0 ? { memorySwapLimitInBytes: memoryLimitBytes } : {};
+  }
+  return {
+    unified: {
+      ...(isSingleProcessOOMKill ? {} : { 'memory.oom.group': '1' }),
+      ...(hasSwapControl ? { 'memory.swap.max': '0' } : {}),
+    },
+  };
+}
