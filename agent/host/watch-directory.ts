@@ -5,7 +5,7 @@ import { Wakeup } from '../lib/wakeup.ts';
 import { mapHostError, systemErrorCode } from './errors.ts';
 
 // inotify misses what happens on network file systems and between two watches: look again now and then.
-const RECHECK_MS = 10_000;
+const RECHECK_MS = 30_000;
 // A host whose inotify instances or watches are used up (fs.inotify.max_user_*) is looked at instead.
 const BLIND_RECHECK_MS = 1000;
 const INOTIFY_LIMITS: readonly (string | undefined)[] = ['EMFILE', 'ENOSPC'];

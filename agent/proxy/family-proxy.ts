@@ -52,7 +52,7 @@ const repairs = new Counter({
 const COALESCE_MS = 3;
 // After a change the tables rest as long as it took, so that a storm of changes leaves half of a core to others.
 const MAX_REST_MS = 1_000;
-const LOOK_EVERY_MS = 400; // flushed rules are to be back within a second
+const LOOK_EVERY_MS = 700; // flushed rules are to be back within a second
 // Reading ten thousand Services' rules takes seconds: looking must not cost more than a hundredth of the time.
 const DEEP_LOOK_REST = 100;
 const YIELD_AFTER_MS = 5;
