@@ -301,7 +301,10 @@ function buildPods(
     mirrorOf: pod => mirrors.of(pod),
     clock,
     nodeIPs,
-    runtimeName: 'containerd',
+    runtime: () => ({
+      name: node.runtimeName,
+      supportsRecursiveReadOnly: node.supportsRecursiveReadOnly(),
+    }),
   });
   const crashBackoffMaxMs = config.pods.crashLoopBackOffMaxMs;
   const { allocated, actuated } = checkpoints;

@@ -19,6 +19,15 @@ t.test('parseImageName() refuses the rest', async t => {
   }
 });
 
+t.test('parseImageName() names the part that must not have capitals', async t => {
+  const rows = { UPPER: 'library/UPPER', 'team/Web:1': 'team/Web', 'Not A/Valid:Name': 'Valid' };
+  for (const [image, repository] of Object.entries(rows)) {
+    const problem = `invalid reference format: repository name (${repository}) must be lowercase`;
+    const message = `couldn't parse image name "${image}": ${problem}`;
+    t.strictSame(parseImageName(image), { kind: 'invalid', message });
+  }
+});
+
 t.test('repositoryOf() and nameWithoutVersion()', async t => {
   const table: readonly [string, string, string][] = [
     ['busybox', 'busybox', 'docker.io/library/busybox'],

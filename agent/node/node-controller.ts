@@ -176,6 +176,11 @@ export class NodeController {
     return this.#runtime.version;
   }
 
+  /** What container IDs begin with, e.g. `containerd`; that too before the runtime has answered. */
+  get runtimeName(): string {
+    return this.#runtime.version?.split('://')[0] ?? 'containerd';
+  }
+
   /** Whether the runtime's default handler has CRI RuntimeHandlerFeatures.recursive_read_only_mounts. */
   supportsRecursiveReadOnly(): boolean {
     return this.#runtime.handlers.some(

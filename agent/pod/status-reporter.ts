@@ -6,7 +6,7 @@ import type { ContainerVerdicts } from '../probe/container-probes.ts';
 import { isStaticPod } from '../resources/pod-class.ts';
 import { type ObservedContainer, type ObservedPod, readySandbox } from '../runtime/observed-pod.ts';
 import { buildPodStatus } from '../status/build.ts';
-import type { ResizeReport, StatusVerdict } from '../status/status-input.ts';
+import type { ResizeReport, RuntimeFacts, StatusVerdict } from '../status/status-input.ts';
 import type { StatusWriter } from '../status/writer.ts';
 import { readTerminationMessage } from './termination-message.ts';
 import { countStartedPod } from './worker-metrics.ts';
@@ -32,7 +32,7 @@ export class StatusReporter {
   readonly #staticStatuses = new Map<string, PodStatus>();
   readonly #clock: Clock;
   readonly #nodeIPs: () => readonly string[];
-  readonly #runtimeName: string;
+  readonly #runtime: () => RuntimeFacts;
   /** By pod UID, then container ID. */
   readonly #messages = new Map<string, ReadonlyMap<string, string>>();
 
@@ -41,13 +41,13 @@ export class StatusReporter {
     mirrorOf: (pod: Pod) => Pod | undefined;
     clock: Clock;
     nodeIPs: () => readonly string[];
-    runtimeName: string;
+    runtime: () => RuntimeFacts;
   }) {
     this.#writer = deps.writer;
     this.#mirrorOf = deps.mirrorOf;
     this.#clock = deps.clock;
     this.#nodeIPs = deps.nodeIPs;
-    this.#runtimeName = deps.runtimeName;
+    this.#runtime = deps.runtime;
   }
 
   async report(pod: Pod, observed: ObservedPod, report: PodReport): Promise<void> {
@@ -68,7 +68,7 @@ export class StatusReporter {
       areVolumesReady: report.areVolumesReady,
       isTerminal: report.isTerminal,
       nodeIPs: this.#nodeIPs(),
-      runtimeName: this.#runtimeName,
+      runtime: this.#runtime(),
       nowMs,
     });
     countStartedPod(pod, latest.status ?? {}, status, nowMs);

@@ -62,7 +62,7 @@ for (const [name, strange] of Object.entries(STRANGE)) {
       areVolumesReady: false,
       isTerminal: false,
       nodeIPs: [],
-      runtimeName: 'containerd',
+      runtime: { name: 'containerd', supportsRecursiveReadOnly: false },
       nowMs: 1,
     });
     t.equal(status.phase, 'Pending');

@@ -74,7 +74,7 @@ function makeInput(
     areVolumesReady: true,
     isTerminal: false,
     nodeIPs: ['192.168.0.1'],
-    runtimeName: 'containerd',
+    runtime: { name: 'containerd', supportsRecursiveReadOnly: false },
     nowMs: NOW_MS,
     ...changes,
   };
@@ -291,4 +291,50 @@ t.test('a pod that the node ended tells why', async t => {
   };
   const status = buildPodStatus(makeInput([ended], { verdict, isTerminal: true }));
   t.match(status, { phase: 'Failed', ...verdict });
+});
+
+t.test('volume mounts tell whether they are read-only all the way down', async t => {
+  const volumeMounts = [
+    { name: 'a', mountPath: '/a', readOnly: true, recursiveReadOnly: 'IfPossible' },
+    { name: 'b', mountPath: '/b' },
+  ];
+  const pod = makePod({ containers: [{ name: 'web', image: 'web:1', volumeMounts }] });
+  const runtime = { name: 'containerd', supportsRecursiveReadOnly: true };
+  const status = buildPodStatus(makeInput([makeContainer()], { pod, runtime }));
+  t.same(status.containerStatuses?.[0]?.volumeMounts, [
+    { name: 'a', mountPath: '/a', readOnly: true, recursiveReadOnly: 'Enabled' },
+    { name: 'b', mountPath: '/b' },
+  ]);
+});
+
+t.test('a container that ended for good shows its end, whatever was to start', async t => {
+  const waiting = new Map([['web', { reason: 'RunContainerError', message: 'no such file' }]]);
+  const pod = makePod({ restartPolicy: 'Never' });
+  const [status] = buildPodStatus(makeInput([ended], { pod, waiting })).containerStatuses ?? [];
+  t.equal(status?.state.terminated?.exitCode, 3);
+  t.same(status?.lastState, {});
+});
+
+t.test('a pod deleted while it was starting keeps saying why it was not ready', async t => {
+  const first = buildPodStatus(makeInput([], { isTerminal: true }));
+  t.equal(first.phase, 'Failed');
+  const ready = first.conditions?.find(({ type }) => type === 'Ready');
+  t.match(ready, { status: 'False', reason: 'ContainersNotReady' });
+  const again = makeInput([], { isTerminal: true, pod: makePod({}, first) });
+  t.same(buildPodStatus(again).conditions, first.conditions);
+});
+
+t.test('a running pod has the resources of its cgroup, one that starts those it asks for', async t => {
+  const limits = { memory: '64Mi' };
+  const containers = [
+    { name: 'web', image: 'web:1', resources: { requests: { cpu: '50m' }, limits } },
+    { name: 'side', image: 'web:1' },
+  ];
+  const pod = makePod({ containers });
+  const starting = buildPodStatus(makeInput([], { pod }));
+  t.same(starting.resources, { requests: { cpu: '50m' }, limits });
+  const both = [makeContainer(), makeContainer({ id: 'c1', name: 'side' })];
+  const running = buildPodStatus(makeInput(both, { pod }));
+  t.same(running.resources, { requests: { cpu: '50m' } });
+  t.same(running.allocatedResources, { cpu: '50m' });
 });

@@ -10,7 +10,7 @@ import type {
 import type { ContainerVerdicts } from '../probe/container-probes.ts';
 import { isRestartedAfterExit } from '../resources/restart-policy.ts';
 import type { ObservedContainer } from '../runtime/observed-pod.ts';
-import type { StatusInput } from './status-input.ts';
+import type { RuntimeFacts, StatusInput } from './status-input.ts';
 import { formatTime } from './timestamp.ts';
 
 const UNKNOWN_EXIT_CODE = 137;
@@ -45,7 +45,7 @@ export function buildContainerStatus(
     ...(newest
       ? resourcesOf(container, state.running ? input.actuated.get(container.name) : undefined)
       : keptResources(old)),
-    ...volumeMountsOf(container),
+    ...volumeMountsOf(container, input.runtime),
     ...userOf(newest, old),
   };
 }
@@ -61,7 +61,7 @@ function hasStarted(
 ): boolean {
   if (!container.startupProbe) return true;
   if (startup === undefined || startup === 'unknown') {
-    return old?.started === true && old.containerID === `${input.runtimeName}://${newest?.id}`;
+    return old?.started === true && old.containerID === `${input.runtime.name}://${newest?.id}`;
   }
   return startup === 'success';
 }
@@ -85,7 +85,7 @@ function containerIdOf(
   newest: ObservedContainer | undefined,
   old: ContainerStatus | undefined,
 ): { readonly containerID?: string } {
-  const containerID = newest ? `${input.runtimeName}://${newest.id}` : old?.containerID;
+  const containerID = newest ? `${input.runtime.name}://${newest.id}` : old?.containerID;
   return containerID === undefined ? {} : { containerID };
 }
 
@@ -111,12 +111,15 @@ function keptResources(
   return { ...(allocatedResources ? { allocatedResources } : {}), ...(resources ? { resources } : {}) };
 }
 
-function volumeMountsOf({ volumeMounts = [] }: Container): Pick<ContainerStatus, 'volumeMounts'> {
-  const mounts = volumeMounts.map(({ name, mountPath, readOnly }) => ({
-    name,
-    mountPath,
-    ...(readOnly ? { readOnly, recursiveReadOnly: 'Disabled' } : {}),
-  }));
+function volumeMountsOf(
+  { volumeMounts = [] }: Container,
+  { supportsRecursiveReadOnly }: RuntimeFacts,
+): Pick<ContainerStatus, 'volumeMounts'> {
+  const mounts = volumeMounts.map(({ name, mountPath, readOnly, recursiveReadOnly = 'Disabled' }) => {
+    const isRecursive = recursiveReadOnly !== 'Disabled' && supportsRecursiveReadOnly;
+    const mode = isRecursive ? 'Enabled' : 'Disabled';
+    return { name, mountPath, ...(readOnly ? { readOnly, recursiveReadOnly: mode } : {}) };
+  });
   return mounts.length > 0 ? { volumeMounts: mounts } : {};
 }
 
@@ -180,7 +183,7 @@ function terminatedState(input: StatusInput, instance: ObservedContainer): Conta
     ...(message === '' ? {} : { message }),
     startedAt: formatTime(instance.startedAtMs ?? 0), // the epoch for one that never ran, as the runtime has it
     finishedAt: formatTime(instance.finishedAtMs ?? 0),
-    containerID: `${input.runtimeName}://${instance.id}`,
+    containerID: `${input.runtime.name}://${instance.id}`,
   };
 }
 

@@ -38,3 +38,11 @@ t.test('fields of other writers are left alone', async t => {
   const foreign = { ...old, nominatedNodeName: 'node-2' } as PodStatus; // as the API server may send it
   t.equal(buildStatusPatch(foreign, old), undefined);
 });
+
+t.test('a limit that is gone is set to null, the rest of the map stays', async t => {
+  const old = { resources: { requests: { cpu: '1' }, limits: { cpu: '1', memory: '1Mi' } } };
+  const next = { resources: { requests: { cpu: '1' }, limits: { cpu: '1' } } };
+  t.same(buildStatusPatch(old, next), {
+    resources: { requests: { cpu: '1' }, limits: { cpu: '1', memory: null } },
+  });
+});

@@ -49,7 +49,12 @@ export interface StatusInput {
   /** Every container is stopped for good: the phase has to be a terminal one. */
   readonly isTerminal: boolean;
   readonly nodeIPs: readonly string[];
-  /** `containerd` in `containerd://ID`. */
-  readonly runtimeName: string;
+  readonly runtime: RuntimeFacts;
   readonly nowMs: number;
+}
+
+export interface RuntimeFacts {
+  /** `containerd` in `containerd://ID`. */
+  readonly name: string;
+  readonly supportsRecursiveReadOnly: boolean;
 }
