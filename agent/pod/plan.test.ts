@@ -457,6 +457,29 @@ t.test('planPod() gives a probe its own grace', async t => {
   ]);
 });
 
+t.test('planPod() ends a pod whose last container is stopped for its probe under Never', async t => {
+  const failing = { ...web, livenessProbe: {} };
+  const input = { ...base, verdicts: new Map([['web-0', { liveness: 'failure' as const }]]) };
+  const alone = makePod({ containers: [failing], restartPolicy: 'Never' });
+  const observed = makeObserved([makeSandbox()], [makeContainer(web)]);
+  const plan = planPod({ ...input, desired: { pod: alone, source: 'api' }, observed });
+  t.match(plan, { isComplete: true, actions: [] });
+  const beside = makePod({ containers: [failing, log], restartPolicy: 'Never' });
+  t.match(planPod({ ...input, desired: { pod: beside, source: 'api' } }).actions, [
+    { kind: 'stopContainer', message: 'Container web failed liveness probe', isForRestart: false },
+  ]);
+});
+
+t.test('planPod() starts a container again when a rule of its own says so', async t => {
+  const restartPolicyRules = [{ action: 'Restart', exitCodes: { operator: 'In', values: [42] } }];
+  const ruled = { ...web, restartPolicy: 'Never', restartPolicyRules };
+  const desired = { pod: makePod({ containers: [ruled], restartPolicy: 'Never' }), source: 'api' } as const;
+  const after = (exitCode: number) =>
+    planPod({ ...base, desired, observed: makeObserved([makeSandbox()], [exited(web, { exitCode })]) });
+  t.strictSame(kinds(after(42).actions), ['startContainer web']);
+  t.ok(after(1).isComplete);
+});
+
 for (const { name, change, expect } of [...rows, ...initRows]) {
   t.test(`planPod() ${name}`, async t => {
     const input = { ...base, ...change };

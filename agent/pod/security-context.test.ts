@@ -1,0 +1,61 @@
+import t from 'tap';
+import type { Container, Pod, PodSecurityContext, SecurityContext } from '../api/objects.ts';
+import { buildContainerSecurity, buildSandboxSecurityContext } from './security-context.ts';
+
+const node = { rootDir: '/var/lib/kubelet', isSeccompDefault: false };
+const image = { uid: undefined, username: '' };
+
+function makePod(ofPod: PodSecurityContext, own: SecurityContext): Pod & { container: Container } {
+  const container = { name: 'web', image: 'web:1', securityContext: own };
+  const metadata = { name: 'p', namespace: 'n', uid: 'u' };
+  return { metadata, spec: { securityContext: ofPod, containers: [container] }, container };
+}
+
+const ROWS: Readonly<Record<string, readonly [PodSecurityContext, SecurityContext, object]>> = {
+  'SELinux options of the pod, whole': [
+    { seLinuxOptions: { level: 's0:c1' } },
+    {},
+    { selinuxOptions: { level: 's0:c1' } },
+  ],
+  'SELinux options of the container in place of them': [
+    { seLinuxOptions: { level: 's0:c1' } },
+    { seLinuxOptions: { type: 'spc_t' } },
+    { selinuxOptions: { type: 'spc_t', level: undefined } },
+  ],
+  'an AppArmor profile, in both spellings': [
+    {},
+    { appArmorProfile: { type: 'Localhost', localhostProfile: 'web' } },
+    { apparmor: { profileType: 'Localhost', localhostRef: 'web' }, apparmorProfile: 'localhost/web' },
+  ],
+  'no AppArmor when the container says so': [
+    { appArmorProfile: { type: 'RuntimeDefault' } },
+    { appArmorProfile: { type: 'Unconfined' } },
+    { apparmor: { profileType: 'Unconfined' }, apparmorProfile: 'unconfined' },
+  ],
+  'groups: fsGroup first, and only those when strict': [
+    { fsGroup: 7, supplementalGroups: [8], supplementalGroupsPolicy: 'Strict' },
+    {},
+    { supplementalGroups: [7, 8], supplementalGroupsPolicy: 'Strict' },
+  ],
+  'a proc that hides nothing': [{}, { procMount: 'Unmasked' }, { maskedPaths: [], readonlyPaths: [] }],
+};
+
+for (const [name, [ofPod, own, expected]] of Object.entries(ROWS)) {
+  t.test(`buildContainerSecurity() passes on ${name}`, async t => {
+    const { container, ...pod } = makePod(ofPod, own);
+    t.match(buildContainerSecurity(pod, container, image, node, undefined), { context: expected });
+  });
+}
+
+t.test("buildSandboxSecurityContext() has what is the pod's", async t => {
+  const { spec } = makePod(
+    { seLinuxOptions: { level: 's0:c1' }, fsGroup: 7, runAsUser: 5 },
+    { privileged: true },
+  );
+  t.match(buildSandboxSecurityContext(spec), {
+    privileged: true,
+    runAsUser: { value: 5 },
+    supplementalGroups: [7],
+    selinuxOptions: { level: 's0:c1' },
+  });
+});
