@@ -31,6 +31,14 @@ export const ALLOWED_DIFFERENCES: readonly AllowedDifference[] = [
 
 /** The end comes to each node in its own time, and finds a pod where it then is. */
 export const ALLOWED_AFTER_DELETION: readonly AllowedDifference[] = [
+  {
+    line: /crashing: (?:missing|more) events? Normal Killing /,
+    why: 'the deletion finds a crash loop now in a run, now between two',
+  },
+  {
+    line: /: missing event Warning Unhealthy .* probe errored .*context canceled/,
+    why: 'the kubelet complains of a probe that the end of the pod broke off',
+  },
   { line: /restartCount: kubelet [23], nodelet [23]/, why: 'a crash loop goes on until the deletion' },
   {
     line: /^network-probes: (?:missing|more) events? Warning Unhealthy /,
