@@ -4,9 +4,9 @@ import type { ApiClient } from '../api/client.ts';
 import type { KubeObject } from '../api/objects.ts';
 import { configMapsPath, secretsPath } from '../api/paths.ts';
 import { watchObjects } from '../api/watch.ts';
-import { settledOrAborted, waitAborted } from '../lib/abort.ts';
+import { settledOrAborted } from '../lib/abort.ts';
+import { LateTasks } from '../lib/late-tasks.ts';
 import type { Logger } from '../lib/logger.ts';
-import { TaskGroup } from '../lib/task-group.ts';
 
 export type ObjectKind = 'configmaps' | 'secrets';
 
@@ -46,7 +46,7 @@ export class ObjectStore {
   readonly #logger: Logger;
   readonly #entries = new Map<string, Entry>();
   readonly #callbacks = new Set<(podUID: string) => void>();
-  #tasks: TaskGroup | undefined;
+  readonly #tasks = new LateTasks();
 
   constructor({ client, logger }: { client: ApiClient; logger: Logger }) {
     this.#client = client;
@@ -55,10 +55,7 @@ export class ObjectStore {
 
   /** Runs the watches until the signal aborts; those acquired before start now. */
   async run(signal: AbortSignal): Promise<void> {
-    this.#tasks = new TaskGroup({ signal });
-    this.#tasks.run(waitAborted);
-    for (const entry of this.#entries.values()) this.#start(entry);
-    await this.#tasks.join();
+    await this.#tasks.run(signal);
   }
 
   /** Called with each pod whose object became known, changed or went; it only wakes. */
@@ -84,7 +81,7 @@ export class ObjectStore {
       lookup: UNKNOWN,
     };
     this.#entries.set(key, entry);
-    this.#start(entry);
+    this.#tasks.start(signal => this.#watch(entry, signal), entry.abort);
   }
 
   /** Gives up everything the pod acquired. */
@@ -112,10 +109,6 @@ export class ObjectStore {
     const entry = this.#entries.get(keyOf(kind, namespace, name));
     if (!entry || entry.lookup.kind !== 'unknown') return;
     await settledOrAborted(entry.known.promise, signal);
-  }
-
-  #start(entry: Entry): void {
-    this.#tasks?.run(signal => this.#watch(entry, AbortSignal.any([signal, entry.abort.signal])));
   }
 
   async #watch(entry: Entry, signal: AbortSignal): Promise<void> {

@@ -2,14 +2,14 @@
 // memory and refreshed long before they end. While the API server is away the old token stays.
 import type { ApiClient } from '../api/client.ts';
 import { serviceAccountTokenPath } from '../api/paths.ts';
-import { settledOrAborted, waitAborted } from '../lib/abort.ts';
+import { settledOrAborted } from '../lib/abort.ts';
 import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorMessage, UnavailableError } from '../lib/errors.ts';
+import { LateTasks } from '../lib/late-tasks.ts';
 import type { Logger } from '../lib/logger.ts';
 import { OutageLog } from '../lib/outage-log.ts';
 import { sleep } from '../lib/sleep.ts';
-import { TaskGroup } from '../lib/task-group.ts';
 
 export interface TokenRequest {
   readonly podUID: string;
@@ -60,7 +60,7 @@ export class TokenStore {
   readonly #outage: OutageLog;
   readonly #entries = new Map<string, Entry>();
   readonly #callbacks = new Set<(podUID: string) => void>();
-  #tasks: TaskGroup | undefined;
+  readonly #tasks = new LateTasks();
 
   constructor({ client, clock, logger }: { client: ApiClient; clock: Clock; logger: Logger }) {
     this.#client = client;
@@ -71,10 +71,7 @@ export class TokenStore {
 
   /** Fetches and refreshes until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    this.#tasks = new TaskGroup({ signal });
-    this.#tasks.run(waitAborted);
-    for (const entry of this.#entries.values()) this.#start(entry);
-    await this.#tasks.join();
+    await this.#tasks.run(signal);
   }
 
   /** Called with the pod whose token arrived or was renewed; it only wakes. */
@@ -95,7 +92,7 @@ export class TokenStore {
     };
     if (entry.current) entry.settled.resolve();
     this.#entries.set(key, entry);
-    this.#start(entry);
+    this.#tasks.start(signal => this.#keepFresh(entry, signal), entry.abort);
   }
 
   /** Drops the pod's tokens. */
@@ -125,10 +122,6 @@ export class TokenStore {
   async waitSettled(request: TokenRequest, { signal }: { signal: AbortSignal }): Promise<void> {
     const entry = this.#entries.get(keyOf(request));
     if (entry && !entry.current) await settledOrAborted(entry.settled.promise, signal);
-  }
-
-  #start(entry: Entry): void {
-    this.#tasks?.run(signal => this.#keepFresh(entry, AbortSignal.any([signal, entry.abort.signal])));
   }
 
   async #keepFresh(entry: Entry, signal: AbortSignal): Promise<void> {
