@@ -96,9 +96,11 @@ export function buildContainerCpuAndMemory(
   const requests = containerRequests(container.resources);
   const own = containerLimits(container.resources);
   const ofPod = containerLimits(spec.resources);
+  const cpuLimitMilli = own.cpuMilli || ofPod.cpuMilli;
   return {
-    cpuShares: cpuShares(requests.cpuMilli),
-    cpuQuotaUs: cpuQuotaUs(own.cpuMilli || ofPod.cpuMilli, cpuPeriodUs),
+    // A limit without a request is the request, also one that comes from the pod.
+    cpuShares: cpuShares(container.resources?.requests?.['cpu'] ? requests.cpuMilli : cpuLimitMilli),
+    cpuQuotaUs: cpuQuotaUs(cpuLimitMilli, cpuPeriodUs),
     memoryLimitBytes: own.memoryBytes || ofPod.memoryBytes,
   };
 }
