@@ -25,7 +25,7 @@ export function cleanupCommand(output: Output, exit: (code: number) => void): Co
   });
 }
 
-async function cleanUp(config: Config, output: Output): Promise<number> {
+export async function cleanUp(config: Config, output: Output): Promise<number> {
   const { signal } = new AbortController();
   const steps: readonly (readonly [what: string, run: () => Promise<number>])[] = [
     ['IPv4 rules', async () => await removeRules(4, signal)],

@@ -14,6 +14,7 @@ import {
 } from './exit-codes.ts';
 import { explainCommand } from './explain.ts';
 import { joinCommand } from './join.ts';
+import { leaveCommand } from './leave.ts';
 import { complain, type Output } from './output.ts';
 import { type RunAgent, runCommand } from './run.ts';
 import { serviceCommand } from './service.ts';
@@ -52,6 +53,7 @@ export function buildProgram({ runAgent, output }: CliDeps, exit: (code: number)
     .description('kubelet and kube-proxy in one daemon')
     .addCommand(runCommand(runAgent, output, exit))
     .addCommand(joinCommand(output, exit))
+    .addCommand(leaveCommand(output, exit))
     .addCommand(doctorCommand(output, exit))
     .addCommand(statusCommand(output, exit))
     .addCommand(explainCommand(output, exit))

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { pinsOf } from '../../agent/join/join-token.ts';
 import { timedLog } from '../../hack/sandbox/command.ts';
+import { IMAGES } from '../../hack/sandbox/images.ts';
 import { CHECKOUT } from '../../hack/sandbox/paths.ts';
 import { ensureClusterPki } from '../../hack/sandbox/pki/cluster-pki.ts';
 import { runOk } from '../../hack/sandbox/run.ts';
@@ -73,6 +74,24 @@ t.test('an upgrade restarts the agent and nothing else', async t => {
   );
   t.not((await sh('systemctl show --value -p MainPID nodelet')).trim(), pid);
   t.match(await sh('cat /etc/nodelet/config.yaml'), 'cgroupDriver: systemd', 'the configuration stays');
+});
+
+t.test('nodelet leave moves the pods away and takes the node down', async t => {
+  const container = {
+    name: 'main',
+    image: IMAGES.busybox,
+    imagePullPolicy: 'Never',
+    command: ['sleep', '1000'],
+  };
+  const spec = { nodeName: 'node-1', terminationGracePeriodSeconds: 0, containers: [container] };
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'guest' }, spec };
+  await sandbox.kubectl(['create', '-f', '-'], { signal, input: JSON.stringify(pod) });
+  await sandbox.kubectl(['wait', '--for=condition=Ready', 'pod/guest', '--timeout=30s'], { signal });
+  t.match(await sh('nodelet leave --timeout 30s'), /no node any more/);
+  t.equal(await sandbox.kubectl(['get', 'pods'], { signal }), '', 'the pod was evicted');
+  t.equal((await sh('ctr -n k8s.io containers list -q')).trim(), '');
+  t.equal(await sh('ls /var/lib/kubelet/pki; iptables-save | grep -c KUBE || true'), '0\n');
+  t.match(await sh('nodelet doctor; true'), /this machine is no node yet/);
 });
 
 function tokenSecret(): object {

@@ -124,7 +124,7 @@ t.test('the journal has the fields of each line', async t => {
       // What journalctl prints with -o json.
       .map(line => JSON.parse(line) as Record<string, string>);
   const refused = await waitFor('a line about absent-1', async () =>
-    (await of('POD=absent-1')).find(entry => entry['REASON'] === 'ErrImageNeverPull'),
+    (await of('POD=absent-1')).find(entry => entry['REASON'] === 'ErrImageNeverPull' && entry['CONTAINER']),
   );
   t.match(refused, {
     PRIORITY: '4',

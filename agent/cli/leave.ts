@@ -1,0 +1,166 @@
+import { execFile } from 'node:child_process';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Command } from 'commander';
+import { ApiClient } from '../api/client.ts';
+import { nodePath } from '../api/paths.ts';
+import type { Config } from '../config/config.ts';
+import { NODELET_VERSION } from '../config/version.ts';
+import { connectRuntime } from '../cri/connect.ts';
+import { ensureUnmountedBelow } from '../host/mounts.ts';
+import { drainNode } from '../join/drain-node.ts';
+import { parseDuration } from '../lib/duration.ts';
+import { errorMessage, NotFoundError } from '../lib/errors.ts';
+import { createSilentLogger } from '../lib/logger.ts';
+import { cleanUp } from './cleanup.ts';
+import { addConfigFlags, loadCommandConfig } from './config-flags.ts';
+import { EXIT_CONFIG, EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.ts';
+import { complain, type Output } from './output.ts';
+
+interface LeaveOptions {
+  readonly drain: boolean;
+  readonly timeout: string;
+}
+
+const EXPLANATION = `
+It moves the pods away, stops nodelet.service, ends what still runs, and removes the pods' volumes, packet rules, routes,
+certificates and the kubeconfig. The configuration stays. The Node object goes too, where the node may delete it.
+
+It may be said again: a machine that is half gone goes on from there.`;
+
+export function leaveCommand(output: Output, exit: (code: number) => void): Command {
+  const command = new Command('leave')
+    .description('move the pods away and make this machine no node any more')
+    .option('--no-drain', 'end the pods here instead of moving them away first')
+    .option('--timeout <duration>', 'how long pods are waited for', '5m')
+    .addHelpText('after', EXPLANATION);
+  return addConfigFlags(command).action(async (options: LeaveOptions) => {
+    const timeoutMs = parseDuration(options.timeout);
+    if (timeoutMs === undefined) {
+      complain(output, `--timeout: expected a duration like 5m, got "${options.timeout}"`);
+      exit(EXIT_USAGE);
+      return;
+    }
+    const loaded = await loadCommandConfig(command, output);
+    if (loaded === undefined) {
+      exit(EXIT_CONFIG);
+      return;
+    }
+    try {
+      await leave(loaded.config, { isDraining: options.drain, timeoutMs }, output);
+      exit(EXIT_OK);
+    } catch (error) {
+      complain(output, errorMessage(error));
+      exit(exitCodeOf(error));
+    }
+  });
+}
+
+interface LeaveSettings {
+  readonly isDraining: boolean;
+  readonly timeoutMs: number;
+}
+
+/** The order is that of need: pods move while nodelet can end them, credentials go last. */
+async function leave(config: Config, settings: LeaveSettings, output: Output): Promise<void> {
+  const say = (line: string): void => output.out(`${line}\n`);
+  const { signal } = new AbortController();
+  const api = await connect(config, settings, say, signal);
+  try {
+    if (api !== undefined && settings.isDraining) {
+      await drainNode(api, {
+        nodeName: config.node.name,
+        timeoutMs: settings.timeoutMs,
+        report: say,
+        signal,
+      });
+    }
+    await stopService(say);
+    await endPods(config, say, signal);
+    await removeVolumes(config);
+    await cleanUp(config, output);
+    if (api !== undefined) await deleteNode(api, config.node.name, say, signal);
+  } finally {
+    await api?.close();
+  }
+  await removeCredentials(config);
+  say('this machine is no node any more');
+}
+
+/** Undefined where there is nothing to reach the API server by, or where it is not to be asked. */
+async function connect(
+  config: Config,
+  { isDraining }: LeaveSettings,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<ApiClient | undefined> {
+  try {
+    return await ApiClient.connect({
+      kubeconfigPath: config.api.kubeconfigPath ?? '',
+      userAgent: `nodelet/${NODELET_VERSION} (leave)`,
+      logger: createSilentLogger(),
+      signal,
+    });
+  } catch (error) {
+    if (isDraining) say(`not drained: ${errorMessage(error)}`);
+    return undefined;
+  }
+}
+
+async function stopService(say: (line: string) => void): Promise<void> {
+  try {
+    await promisify(execFile)('systemctl', ['disable', '--now', 'nodelet.service']);
+    say('nodelet.service is stopped');
+  } catch {
+    say('there is no nodelet.service to stop'); // run by hand, or without systemd
+  }
+}
+
+async function endPods({ runtime }: Config, say: (line: string) => void, signal: AbortSignal): Promise<void> {
+  const connection = connectRuntime({ runtimeEndpoint: runtime.endpoint });
+  try {
+    const sandboxes = await connection.runtime.listPodSandbox({}, { signal });
+    for (const { id } of sandboxes) {
+      await connection.runtime.stopPodSandbox(id, { signal });
+      await connection.runtime.removePodSandbox(id, { signal });
+    }
+    say(`pods ended: ${sandboxes.length}`);
+  } catch (error) {
+    say(`the runtime could not be asked to end pods: ${errorMessage(error)}`);
+  } finally {
+    connection.close();
+  }
+}
+
+/** Unmounted first: what a mount shows is somebody's data. */
+async function removeVolumes({ pods }: Config): Promise<void> {
+  const directory = join(pods.rootDir, 'pods');
+  await ensureUnmountedBelow(directory);
+  await rm(directory, { recursive: true, force: true });
+}
+
+async function deleteNode(
+  api: ApiClient,
+  nodeName: string,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await api.delete(nodePath(nodeName), undefined, { signal, timeoutMs: 10_000 });
+    say(`Node ${nodeName} is deleted`);
+  } catch (error) {
+    if (error instanceof NotFoundError) return;
+    // Node authorisation grants no deletion.
+    say(`the Node object stays, delete it with: kubectl delete node ${nodeName}`);
+  }
+}
+
+async function removeCredentials({ api }: Config): Promise<void> {
+  const names = await readdir(api.certDir).catch(() => []); // none were made
+  const ours = names.filter(name => /^kubelet(-client|-server)?[-.].*(pem|tmp|crt|key)$/.test(name));
+  for (const name of ours) await rm(join(api.certDir, name), { force: true });
+  for (const path of [api.kubeconfigPath, api.bootstrapKubeconfigPath]) {
+    if (path !== undefined) await rm(path, { force: true });
+  }
+}
