@@ -40,8 +40,10 @@ export class RecordCutter {
 export class LogTail implements AsyncDisposable {
   readonly inode: number;
   readonly #file: FileHandle;
-  readonly #cutter = new RecordCutter();
-  #buffer = NOTHING;
+  /** Read into again and again: a gigabyte of fresh buffers would keep the garbage collector busier than the reading. */
+  #buffer: Buffer = NOTHING;
+  /** Bytes of a record without its end, at the start of the buffer. */
+  #kept = 0;
   #position = 0;
 
   private constructor(file: FileHandle, inode: number) {
@@ -65,19 +67,42 @@ export class LogTail implements AsyncDisposable {
 
   /** Whole records up to what is the end now. A block is good until the next one is asked for. */
   async *blocks(): AsyncGenerator<Buffer> {
-    if (this.#buffer.length === 0) this.#buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
     for (;;) {
-      const { bytesRead } = await this.#file.read(this.#buffer, 0, BLOCK_BYTES, this.#position);
+      this.#makeRoom();
+      const room = this.#buffer.length - this.#kept;
+      const { bytesRead } = await this.#file.read(this.#buffer, this.#kept, room, this.#position);
       if (bytesRead === 0) return;
       this.#position += bytesRead;
-      const block = this.#cutter.push(this.#buffer.subarray(0, bytesRead));
-      if (block.length > 0) yield block;
+      const filled = this.#kept + bytesRead;
+      const end = this.#buffer.subarray(this.#kept, filled).lastIndexOf(NEWLINE) + 1;
+      if (end === 0) {
+        this.#kept = filled;
+        continue;
+      }
+      const whole = this.#kept + end;
+      this.#kept = 0; // should nobody ask for more
+      yield this.#buffer.subarray(0, whole);
+      this.#buffer.copyWithin(0, whole, filled);
+      this.#kept = filled - whole;
     }
+  }
+
+  #makeRoom(): void {
+    if (this.#kept < this.#buffer.length) return;
+    if (this.#kept >= RECORD_MAX_BYTES) {
+      this.#kept = 0;
+      return;
+    }
+    const larger = Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, 2 * this.#buffer.length));
+    this.#buffer.copy(larger, 0, 0, this.#kept);
+    this.#buffer = larger;
   }
 
   /** A last record without its newline: whoever wrote it was stopped. */
   takeRest(): Buffer {
-    return this.#cutter.takeRest();
+    const rest = Buffer.from(this.#buffer.subarray(0, this.#kept));
+    this.#kept = 0;
+    return rest;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -19,6 +19,7 @@ const KEEP_ALIVE_MS = 95_000;
 const HEADERS_MAX_BYTES = 1024 * 1024;
 const HEADERS_TIMEOUT_MS = 30_000;
 const REQUEST_TIMEOUT_MS = 60_000; // no request has a body worth mentioning
+const KEEP_ALIVE_PROBE_MS = 30_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 export interface NodeServerDeps {
@@ -114,6 +115,8 @@ function httpOptions(router: Router | undefined): object {
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     noDelay: true,
+    keepAlive: true, // a client that vanished without a word is noticed, and its session ends
+    keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
     // Everywhere else `Connection: Upgrade` is an offer (h2c) that is not taken up.
     shouldUpgradeCallback: ({ url = '' }: IncomingMessage) => router?.canUpgrade(url) ?? false,
   };
