@@ -247,7 +247,7 @@ const SERVER = {
   enableProfilingHandler: bool(true),
   enableDebugFlagsHandler: bool(true, { status: accepted }),
   enableSystemLogHandler: bool(true),
-  enableSystemLogQuery: bool(false, { status: accepted }),
+  enableSystemLogQuery: bool(false),
   streamingConnectionIdleTimeout: duration(4 * 60 * MINUTE, {
     flag: 'streaming-connection-idle-timeout',
   }),

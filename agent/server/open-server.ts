@@ -70,7 +70,12 @@ export async function openNodeServer(
 }
 
 function buildRoutes(deps: ServerDeps): readonly Route[] {
-  const { debuggingHandlers, systemLogHandler, profilingHandler } = deps.config.server;
+  const {
+    debuggingHandlers,
+    systemLogHandler,
+    systemLogQuery: canQuery,
+    profilingHandler,
+  } = deps.config.server;
   return [
     ...healthRoutes([PING, logCheck, syncLoopCheck(deps.snapshots)]),
     ...podRoutes(deps.pods),
@@ -78,7 +83,7 @@ function buildRoutes(deps: ServerDeps): readonly Route[] {
       ? buildDebugRoutes(deps)
       : switchedOffRoutes(DEBUG_ROOTS, 'Debug endpoints are disabled.')),
     ...(systemLogHandler
-      ? systemLogRoutes(SYSTEM_LOGS)
+      ? systemLogRoutes(SYSTEM_LOGS, { canQuery })
       : switchedOffRoutes(['logs'], 'logs endpoint is disabled.')),
     ...(profilingHandler
       ? profileRoutes()

@@ -6,19 +6,37 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { systemErrorCode } from '../host/errors.ts';
 import { type Exchange, sendText } from './exchange.ts';
+import { parseNodeLogQuery } from './node-log-query.ts';
+import { serveServiceLogs } from './node-logs.ts';
 import type { Route } from './router.ts';
 
 const LISTED_ENTRIES_MAX = 10_000;
 // What somebody has to ask for when nothing is where he looked, or he may not.
 const ABSENT: readonly (string | undefined)[] = ['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG'];
 
-export function systemLogRoutes(root: string): readonly Route[] {
-  return [{ methods: ['GET', 'HEAD'], path: '/logs/{path*}', handle: exchange => serveLogs(exchange, root) }];
+/** `canQuery`: enableSystemLogQuery, which lets clients ask for the logs of services too. */
+export function systemLogRoutes(
+  root: string,
+  { canQuery }: { readonly canQuery: boolean },
+): readonly Route[] {
+  const handle = (exchange: Exchange): Promise<void> =>
+    canQuery ? serveQuery(exchange, root) : serveLogs(exchange, root, exchange.params['path'] ?? '');
+  return [{ methods: ['GET', 'HEAD'], path: '/logs/{path*}', handle }];
 }
 
-async function serveLogs(exchange: Exchange, root: string): Promise<void> {
+async function serveQuery(exchange: Exchange, root: string): Promise<void> {
   const { response, params } = exchange;
-  const name = params['path'] ?? '';
+  const path = params['path'] ?? '';
+  const query = parseNodeLogQuery(exchange.query);
+  if (query.kind === 'none') return await serveLogs(exchange, root, path);
+  if (query.kind === 'refused') return sendText(response, query.status, query.text);
+  if (path !== '') return sendText(response, 406, 'path not allowed in query mode\n');
+  if (query.kind === 'file') return await serveLogs(exchange, root, query.path);
+  await serveServiceLogs(exchange, root, query.services, query.options);
+}
+
+async function serveLogs(exchange: Exchange, root: string, name: string): Promise<void> {
+  const { response } = exchange;
   if (name.split('/').includes('..')) return sendText(response, 400, 'invalid URL path\n');
   try {
     // Links may lead elsewhere below the directory (/var/log/containers), never out of it.
