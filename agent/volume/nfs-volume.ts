@@ -1,7 +1,7 @@
 // NFS, mounted by the system's own helper: only that knows how to talk to the server.
 import { mkdir, rmdir } from 'node:fs/promises';
 import { runCommand } from '../host/command.ts';
-import { isMountPoint } from '../host/mounts.ts';
+import { listMounts } from '../host/mount-info.ts';
 import { NotFoundError } from '../lib/errors.ts';
 import { DIRECTORY_MODE, lastingVolumeDirectory } from './pod-directories.ts';
 import type { FailedVolume, VolumeOutcome } from './prepared-volume.ts';
@@ -33,7 +33,8 @@ export async function ensureNfsVolume(
     needsSELinuxRelabel: false,
   } as const;
   await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
-  if (await isMountPoint(directory)) return { kind: 'ready', volume };
+  // From the kernel's list: a look at the directory itself would wait for a server that is away.
+  if ((await listMounts()).some(({ target }) => target === directory)) return { kind: 'ready', volume };
   const server = nfs.server.includes(':') ? `[${nfs.server}]` : nfs.server;
   const flags = [...options, ...(isReadOnly ? ['ro'] : [])];
   const args = [

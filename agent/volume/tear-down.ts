@@ -6,6 +6,7 @@ import { join, relative } from 'node:path';
 import { mapHostError, systemErrorCode } from '../host/errors.ts';
 import { isWithin, listMounts } from '../host/mount-info.ts';
 import { ensureUnmounted, isMountPoint } from '../host/mounts.ts';
+import { isNetworkFileSystem, unmountNetworkFileSystem } from '../host/network-unmount.ts';
 import { UnavailableError } from '../lib/errors.ts';
 import { LASTING_PLUGIN_DIRECTORY, PLUGIN_DIRECTORY, podDirectory } from './pod-directories.ts';
 
@@ -23,6 +24,10 @@ export interface TearDownOptions {
   readonly isOrphan: boolean;
 }
 
+interface Work extends TearDownOptions {
+  readonly problems: unknown[];
+}
+
 /** Throws an UnavailableError naming what is busy or would lose foreign data; the rest is removed nevertheless. */
 export async function tearDownVolumes(
   rootDir: string,
@@ -31,35 +36,37 @@ export async function tearDownVolumes(
 ): Promise<void> {
   const podDir = podDirectory(rootDir, podUID);
   const problems: unknown[] = [];
+  const work: Work = { problems, signal, isOrphan };
   for (const step of [removeMarkers, removeSubPaths, removeDeviceLinks, removeVolumes]) {
     signal.throwIfAborted();
-    await step(podDir, problems, isOrphan);
+    await step(podDir, work);
   }
   if (problems.length > 0) throw mapHostError(problems[0]);
 }
 
 // First, so that a volume that is half gone is never taken for a ready one.
-async function removeMarkers(podDir: string, problems: unknown[]): Promise<void> {
+async function removeMarkers(podDir: string, { problems }: Work): Promise<void> {
   await collect(problems, () => removeTree(join(podDir, 'plugins')));
 }
 
 // Bind mounts inside a volume go before the volume.
-async function removeSubPaths(podDir: string, problems: unknown[]): Promise<void> {
+async function removeSubPaths(podDir: string, work: Work): Promise<void> {
   const subPaths = join(podDir, 'volume-subpaths');
   if ((await list(subPaths)).length === 0) return;
-  await unmountBelow(subPaths, problems, () => true);
-  await collect(problems, () => removeMountTargets(subPaths));
+  await unmountBelow(subPaths, work, () => true);
+  await collect(work.problems, () => removeMountTargets(subPaths));
 }
 
 // volumeDevices/<plugin>/<volume>: links to devices, which stay.
-async function removeDeviceLinks(podDir: string, problems: unknown[]): Promise<void> {
+async function removeDeviceLinks(podDir: string, { problems }: Work): Promise<void> {
   await collect(problems, () => removeTree(join(podDir, 'volumeDevices')));
 }
 
-async function removeVolumes(podDir: string, problems: unknown[], isOrphan: boolean): Promise<void> {
+async function removeVolumes(podDir: string, work: Work): Promise<void> {
+  const { problems, isOrphan } = work;
   const volumes = join(podDir, 'volumes');
   const isOurs = (target: string): boolean => !isOrphan || isVolumeRoot(volumes, target);
-  await unmountBelow(volumes, problems, isOurs);
+  await unmountBelow(volumes, work, isOurs);
   for (const plugin of await list(volumes)) {
     const pluginDir = join(volumes, plugin.name);
     const remove = OWNED_PLUGINS.has(plugin.name) ? removeTree : removeEmpty;
@@ -78,14 +85,17 @@ function isVolumeRoot(volumes: string, target: string): boolean {
 
 async function unmountBelow(
   directory: string,
-  problems: unknown[],
+  { problems, signal }: Work,
   isOurs: (target: string) => boolean,
 ): Promise<void> {
-  const targets = (await listMounts())
-    .map(({ target }) => target)
-    .filter(target => isWithin(target, directory) && isOurs(target));
+  const mounts = (await listMounts()).filter(({ target }) => isWithin(target, directory) && isOurs(target));
+  const fsTypes = new Map(mounts.map(({ target, fsType }) => [target, fsType]));
   // A child comes after its parent in mountinfo.
-  for (const target of new Set(targets.toReversed())) await collect(problems, () => ensureUnmounted(target));
+  for (const [target, fsType] of [...fsTypes].toReversed()) {
+    const unmount = (): Promise<void> =>
+      isNetworkFileSystem(fsType) ? unmountNetworkFileSystem(target, { signal }) : ensureUnmounted(target);
+    await collect(problems, unmount);
+  }
 }
 
 /** Removes a directory with its content; a mount anywhere below stops it before anything of that mount is touched. */

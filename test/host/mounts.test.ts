@@ -13,6 +13,7 @@ import {
   isMountPoint,
   makeRShared,
 } from '../../agent/host/mounts.ts';
+import { isNetworkFileSystem, unmountNetworkFileSystem } from '../../agent/host/network-unmount.ts';
 import { AlreadyExistsError, UnavailableError } from '../../agent/lib/errors.ts';
 
 const base = await mkdtemp(join(tmpdir(), 'nodelet-mounts-'));
@@ -105,4 +106,18 @@ t.test('a mount and its unmount take well under a millisecond', async t => {
   const eachMs = (performance.now() - startedAt) / rounds;
   t.comment(`${eachMs.toFixed(3)} ms per mount and unmount`);
   t.ok(eachMs < 20, 'far from the cost of a child process');
+});
+
+t.test("unmountNetworkFileSystem() does it by the system's program, and names what is busy", async t => {
+  const target = join(base, 'remote');
+  const { signal } = new AbortController();
+  await ensureTmpfs(target, { mode: 0o755 });
+  const before = process.cwd();
+  process.chdir(target);
+  await t.rejects(unmountNetworkFileSystem(target, { signal }), { code: 'EBUSY', message: /remote.*busy/ });
+  process.chdir(before);
+  await unmountNetworkFileSystem(target, { signal });
+  t.notOk(await isMountPoint(target));
+  t.ok(isNetworkFileSystem('nfs4'));
+  t.notOk(isNetworkFileSystem('tmpfs'));
 });
