@@ -439,6 +439,7 @@ export interface NodeStatus {
   readonly volumesInUse?: readonly string[];
   readonly runtimeHandlers?: readonly unknown[];
   readonly features?: { readonly supplementalGroupsPolicy?: boolean };
+  readonly declaredFeatures?: readonly string[];
 }
 
 export interface Node extends KubeObject {

@@ -52,6 +52,12 @@ export interface StatusInputs {
   readonly images: readonly NodeImage[] | undefined;
 }
 
+// What the API server lets pods ask for only on nodes that say they can do it (KEP-5328), sorted.
+const DECLARED_FEATURES: readonly string[] = [
+  'InPlacePodLevelResourcesVerticalScaling',
+  'InPlacePodVerticalScalingInitContainers',
+];
+
 const MAX_NAMES_PER_IMAGE = 5; // as the kubelet; keeps the Node object small
 
 /** The status the Node should have. Resources that others advertise on it are kept and mirrored into allocatable. */
@@ -70,6 +76,7 @@ export function buildStatus(present: NodeStatus | undefined, inputs: StatusInput
       : (present?.images ?? []),
     runtimeHandlers: buildRuntimeHandlers(inputs.runtimeHandlers),
     ...(supplementalGroupsPolicy !== undefined && { features: { supplementalGroupsPolicy } }),
+    declaredFeatures: DECLARED_FEATURES,
   };
 }
 

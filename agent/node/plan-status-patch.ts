@@ -35,6 +35,10 @@ export function planStatusPatch(
   );
   const hasChanged = haveConditionsChanged || Object.keys(changes).length > 0;
   if (!hasChanged && !isReportDue) return undefined;
+  // Rides along and is no reason to write: an API server that does not know the field would drop it each time.
+  if (!isSameValue(before.declaredFeatures, desired.declaredFeatures)) {
+    changes['declaredFeatures'] = desired.declaredFeatures ?? [];
+  }
   // Whenever we write, the heartbeat of all four goes along.
   return { status: { ...changes, conditions: desired.conditions ?? [] } };
 }

@@ -1,7 +1,7 @@
 // Brings the cgroup and the running containers of a pod to what it was given: memory, then cpu; room is made before it
 // is used and taken away after (kuberuntime_manager.go doPodResizeAction).
 
-import type { Container, Pod } from '../api/objects.ts';
+import type { Container, Pod, ResourceRequirements } from '../api/objects.ts';
 import type { CgroupLimits } from '../host/cgroup-limits.ts';
 import { errorMessage, InvalidError } from '../lib/errors.ts';
 import { allocationOf, withAllocation } from '../resources/allocation.ts';
@@ -154,24 +154,35 @@ function containersOf({ spec }: Pod): readonly Container[] {
   return [...(spec.initContainers ?? []), ...spec.containers];
 }
 
+// With the memory of the one and the cpu of the other.
 function withMemoryOf(before: Pod, after: Pod): Pod {
-  const mixed = (own: Container): Container => {
-    const next = containersOf(after).find(({ name }) => name === own.name)?.resources;
-    const pick = (list: 'requests' | 'limits') => {
-      const memory = next?.[list]?.['memory'];
-      return { ...own.resources?.[list], ...(memory === undefined ? {} : { memory }) };
-    };
-    return { ...own, resources: { requests: pick('requests'), limits: pick('limits') } };
-  };
+  const next = (name: string): ResourceRequirements | undefined =>
+    containersOf(after).find(container => container.name === name)?.resources;
+  const mixed = (own: Container): Container => ({
+    ...own,
+    resources: mixResources(own.resources, next(own.name)),
+  });
   const { spec } = before;
   return {
     ...before,
     spec: {
       ...spec,
+      ...(spec.resources ? { resources: mixResources(spec.resources, after.spec.resources) } : {}),
       containers: spec.containers.map(mixed),
       ...(spec.initContainers ? { initContainers: spec.initContainers.map(mixed) } : {}),
     },
   };
+}
+
+function mixResources(
+  own: ResourceRequirements | undefined,
+  next: ResourceRequirements | undefined,
+): ResourceRequirements {
+  const pick = (list: 'requests' | 'limits'): Readonly<Record<string, string>> => {
+    const memory = next?.[list]?.['memory'];
+    return { ...own?.[list], ...(memory === undefined ? {} : { memory }) };
+  };
+  return { requests: pick('requests'), limits: pick('limits') };
 }
 
 // The kernel would kill what does not fit under a smaller limit, so nothing is begun that cannot end well.

@@ -125,6 +125,19 @@ t.test('a resource that asks for it gets a new container', async t => {
   await untilResized('restarts', asking('120m', '96Mi'));
 });
 
+t.test('a pod is resized as a whole; its containers without limits follow', async t => {
+  await cluster.createPod('whole', { resources: asking('100m', '64Mi'), containers: [obedient()] });
+  const pod = await cluster.untilRunning('whole');
+  await untilLimits(pod, { cpu: 100, memory: 64 * MIB });
+  const body = { spec: { resources: asking('200m', '96Mi') } };
+  await cluster.api.patch(`${podPath(cluster.namespace, 'whole')}/resize`, body, {
+    signal,
+    type: 'strategic',
+  });
+  await untilLimits(pod, { cpu: 200, memory: 96 * MIB });
+  t.equal(statusOf(await cluster.untilRunning('whole')).restartCount, 0);
+});
+
 t.test(
   'what does not fit waits and is told so; it survives a restart and is done when there is room',
   async t => {

@@ -1,0 +1,37 @@
+// The crash back-off is the container's, not the agent's: who is killed and comes back goes on where it was.
+import t from 'tap';
+import { script, statusOf, uidOf, useCluster } from '../support/cluster.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const cluster = await useCluster(t);
+const node = await cluster.node();
+const { agent } = node.node;
+const FIRST_BACKOFF_MS = 10_000;
+
+t.test('an agent that starts anew waits as the one before it would have', async t => {
+  await cluster.createPod('crashes', { containers: [script('exit 3')] });
+  const isWaiting = (message: string): boolean =>
+    /^back-off 10s restarting failed container=main pod=crashes_/.test(message);
+  const pod = await cluster.untilPod(
+    'crashes',
+    'in its first back-off',
+    found => statusOf(found).restartCount === 1 && isWaiting(statusOf(found).state.waiting?.message ?? ''),
+  );
+  await agent.kill();
+  await agent.ensureStarted({ signal: AbortSignal.timeout(60_000) });
+  await cluster.untilNodeReady();
+  const still = await cluster.getPod('crashes');
+  t.equal(still && statusOf(still).restartCount, 1, 'no restart for the sake of the restart');
+  t.equal(still && statusOf(still).state.waiting?.reason, 'CrashLoopBackOff');
+
+  const third = await waitFor('the third instance', async () => {
+    const newest = await node.container(uidOf(pod), 'main');
+    return newest.metadata?.attempt === 2 ? newest : undefined;
+  });
+  const endedAtMs = Date.parse(statusOf(pod).lastState.terminated?.finishedAt ?? '');
+  const waitedMs = Number(BigInt(third.createdAt) / 1_000_000n) - endedAtMs;
+  t.ok(waitedMs >= FIRST_BACKOFF_MS, `${waitedMs} ms after the second one ended`); // finishedAt is cut to seconds
+  await cluster.untilPod('crashes', 'in its second back-off', found =>
+    (statusOf(found).state.waiting?.message ?? '').startsWith('back-off 20s '),
+  );
+});
