@@ -11,7 +11,7 @@ const FIRST_BACKOFF_MS = 10_000;
 t.test('an agent that starts anew waits as the one before it would have', async t => {
   await cluster.createPod('crashes', { containers: [script('exit 3')] });
   const isWaiting = (message: string): boolean =>
-    /^back-off 10s restarting failed container=main pod=crashes_/.test(message);
+    message.startsWith('back-off 10s restarting failed container=main pod=crashes_');
   const pod = await cluster.untilPod(
     'crashes',
     'in its first back-off',
