@@ -7,7 +7,8 @@ import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 
 const RETRY_MS = 5000; // as the kubelet's for its healthz port
-const CLOSE_PATIENCE_MS = 2000;
+const CLOSE_SWEEP_MS = 20;
+const CLOSE_PATIENCE_MS = 1000;
 
 export interface ListenAddress {
   readonly address: string;
@@ -50,10 +51,12 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
+// Handlers see the signal and end by themselves; what they leave is an idle connection, which a client would keep.
 async function close(server: Server): Promise<void> {
   const closed = new Promise<void>(resolve => server.close(() => resolve()));
-  server.closeIdleConnections();
+  const sweep = setInterval(() => server.closeIdleConnections(), CLOSE_SWEEP_MS);
   const timer = setTimeout(() => server.closeAllConnections(), CLOSE_PATIENCE_MS);
   await closed;
+  clearInterval(sweep);
   clearTimeout(timer);
 }
