@@ -76,6 +76,8 @@ Section: admin
 Priority: optional
 Depends: ${DEPENDS.join(', ')}
 Conflicts: kubelet
+Replaces: kubelet
+Provides: kubelet
 Description: kubelet and kube-proxy in one daemon
  Makes a Linux machine a node of a Kubernetes cluster: runs its pods in
  containerd, reports their status, and makes Services reachable.
@@ -92,13 +94,13 @@ const SCRIPTS: Readonly<Record<string, string>> = {
   [ -e /etc/nodelet/config.yaml ] || cp /usr/share/nodelet/config.yaml /etc/nodelet/config.yaml
   if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
-    systemctl enable --quiet nodelet.service
-    systemctl restart nodelet.service || true
+    systemctl enable --quiet nodelet.service kubelet.service
+    systemctl restart nodelet.service kubelet.service || true
   fi
 fi
 `,
   prerm: `if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
-  systemctl disable --now --quiet nodelet.service || true
+  systemctl disable --now --quiet nodelet.service kubelet.service || true
 fi
 `,
   postrm: `[ -d /run/systemd/system ] && systemctl daemon-reload || true
@@ -106,6 +108,7 @@ if [ "$1" = purge ]; then
   rm -rf --one-file-system /etc/nodelet /var/lib/nodelet /var/cache/nodelet/compiled /run/nodelet
   rmdir --ignore-fail-on-non-empty /var/cache/nodelet 2>/dev/null || true
   rm -f /etc/systemd/system/multi-user.target.wants/nodelet.service
+  rm -f /etc/systemd/system/multi-user.target.wants/kubelet.service
   rm -rf --one-file-system /var/lib/kubelet/pki
   rmdir --ignore-fail-on-non-empty /var/lib/kubelet/pods /var/lib/kubelet 2>/dev/null || true
 fi

@@ -7,6 +7,7 @@ import { CHECKOUT } from '../sandbox/paths.ts';
 import { writeBundle } from './bundle.ts';
 import { formatCompletion } from './completion.ts';
 import { formatCopyright } from './copyright.ts';
+import { formatKubeletUnit, KUBELET_LAUNCHER } from './kubelet-unit.ts';
 import { formatManPage } from './man-page.ts';
 
 const LIBRARY = 'usr/lib/nodelet';
@@ -25,7 +26,10 @@ export async function writeTree(root: string, { signal }: { readonly signal: Abo
   await copyDescriptions(library);
   await copyKoffi(library);
   await put(root, 'usr/bin/nodelet', LAUNCHER, 0o755);
-  await copyInto(root, 'usr/lib/systemd/system/nodelet.service', 'systemd/nodelet.service');
+  await put(root, 'usr/bin/kubelet', KUBELET_LAUNCHER, 0o755);
+  const unit = await readFile(join(CHECKOUT, 'systemd/nodelet.service'), 'utf8');
+  await put(root, 'usr/lib/systemd/system/nodelet.service', unit);
+  await put(root, 'usr/lib/systemd/system/kubelet.service', formatKubeletUnit(unit));
   await copyInto(root, 'usr/share/nodelet/config.yaml', 'systemd/config.yaml');
   const program = buildProgram(
     { runAgent: async () => 0, output: { out: () => {}, err: () => {} } },
@@ -78,7 +82,9 @@ async function put(root: string, path: string, content: string | Buffer, mode = 
 
 /** The umask of whoever builds must not show. */
 async function setModes(root: string): Promise<void> {
-  const programs = new Set(['usr/bin/nodelet', `${LIBRARY}/node`].map(path => join(root, path)));
+  const programs = new Set(
+    ['usr/bin/nodelet', 'usr/bin/kubelet', `${LIBRARY}/node`].map(path => join(root, path)),
+  );
   await chmod(root, 0o755);
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);

@@ -1,0 +1,85 @@
+// The real kubeadm makes a cluster on a machine where nodelet stands in the kubelet's place: the control plane itself runs
+// as static pods of nodelet.
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { timedLog } from '../../hack/sandbox/command.ts';
+import { ensureControlPlaneBuilt } from '../../hack/sandbox/control-plane-build.ts';
+import { goArchitecture } from '../../hack/sandbox/go.ts';
+import { buildImageArchive } from '../../hack/sandbox/image-archive.ts';
+import { CHECKOUT } from '../../hack/sandbox/paths.ts';
+import { runOk } from '../../hack/sandbox/run.ts';
+import { createSandbox, destroySandbox } from '../../hack/sandbox/sandbox.ts';
+import { ensureDebianTree } from './debian-tree.ts';
+import { Machine, PACKAGES } from './machine.ts';
+
+t.setTimeout(400_000);
+
+const SANDBOX = `kadm-${process.pid}`;
+const COMPONENTS = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'];
+const { signal } = new AbortController();
+const progress = { signal, log: timedLog() };
+const tree = await ensureDebianTree(progress);
+t.teardown(async () => {
+  if (!t.passing()) t.comment(await sh('journalctl -u kubelet -n 60 || true'));
+  await destroySandbox(SANDBOX, progress);
+});
+const sandbox = await createSandbox({ name: SANDBOX, nodeCount: 1 }, progress);
+const packages = join(sandbox.paths.root, 'packages');
+await mkdir(packages);
+await runOk(join(CHECKOUT, 'hack', 'package'), ['--out', packages, '--quick'], { signal });
+await addKubeadm();
+const node = sandbox.node();
+const machine = await Machine.boot(node, tree, { signal, packages });
+progress.log('machine has booted');
+
+t.test('kubeadm init works unchanged', async t => {
+  await sh(`DEBIAN_FRONTEND=noninteractive apt-get install --yes ${PACKAGES}/*.deb`);
+  await sh(`for name in kubeadm kubectl; do ln -s ${PACKAGES}/control-plane /usr/local/bin/$name; done`);
+  await sh(`ctr -n k8s.io images import ${PACKAGES}/images.tar`);
+  t.match(await sh('kubelet --version'), /^Kubernetes v1\.36/);
+  const flags = [
+    '--kubernetes-version=v1.36.4',
+    `--apiserver-advertise-address=${node.address}`,
+    '--pod-network-cidr=10.244.0.0/16',
+    '--ignore-preflight-errors=all', // cgroup version 1, and no kernel configuration to read
+    '--skip-phases=addon/coredns,addon/kube-proxy', // nodelet is the service proxy, and CoreDNS has no image here
+  ];
+  t.match(await sh(`kubeadm init ${flags.join(' ')} 2>&1`), 'control-plane has initialized successfully');
+  progress.log('kubeadm init is done');
+  await kubectl('wait --for=condition=Ready node/node-1 --timeout=60s');
+  for (const name of COMPONENTS) {
+    await kubectl(`-n kube-system wait --for=condition=Ready pod/${name}-node-1 --timeout=60s`);
+  }
+  t.match(await kubectl('get nodes'), /node-1 +Ready +control-plane/);
+  t.match(await kubectl('get node node-1 -o jsonpath={.status.nodeInfo.kubeletVersion}'), /nodelet/);
+});
+
+t.test('its certificate is rotated by the signer that it runs itself', async t => {
+  t.match(await sh('ls /var/lib/kubelet/pki'), 'kubelet-client-current.pem');
+});
+
+/** kubeadm and kubectl, and the images of the control plane out of the same program. */
+async function addKubeadm(): Promise<void> {
+  const program = join(await ensureControlPlaneBuilt(progress), 'control-plane');
+  await copyFile(program, join(packages, 'control-plane'));
+  const content = await readFile(program);
+  const listed = await runOk(join(sandbox.paths.bin, 'kubeadm'), ['config', 'images', 'list'], { signal });
+  const names = listed.split('\n').filter(name => COMPONENTS.some(one => name.includes(`/${one}:`)));
+  const files = COMPONENTS.map(
+    name => ({ kind: 'link', path: `usr/local/bin/${name}`, target: 'control-plane' }) as const,
+  );
+  const image = {
+    names,
+    files: [{ kind: 'file', path: 'usr/local/bin/control-plane', content, mode: 0o755 } as const, ...files],
+  };
+  await writeFile(join(packages, 'images.tar'), buildImageArchive([image], goArchitecture()));
+}
+
+async function kubectl(args: string): Promise<string> {
+  return await sh(`kubectl --kubeconfig /etc/kubernetes/admin.conf ${args}`);
+}
+
+async function sh(script: string): Promise<string> {
+  return await machine.run('sh', ['-c', script], { signal });
+}
