@@ -50,6 +50,14 @@ export interface ObjectReferenceSelector {
   readonly optional?: boolean;
 }
 
+/** A value out of an environment file in a volume (KEP-3721). */
+export interface FileKeySelector {
+  readonly volumeName: string;
+  readonly path: string;
+  readonly key: string;
+  readonly optional?: boolean;
+}
+
 export interface EnvVar {
   readonly name: string;
   readonly value?: string;
@@ -62,6 +70,7 @@ export interface EnvVar {
     };
     readonly configMapKeyRef?: ObjectReferenceSelector;
     readonly secretKeyRef?: ObjectReferenceSelector;
+    readonly fileKeyRef?: FileKeySelector;
   };
 }
 

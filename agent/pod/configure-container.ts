@@ -7,9 +7,11 @@ import type { ImageOutcome } from '../image/image-outcome.ts';
 import { errorMessage } from '../lib/errors.ts';
 import type { ObservedContainer } from '../runtime/observed-pod.ts';
 import { podDirectory } from '../volume/pod-directories.ts';
+import type { PreparedVolume } from '../volume/prepared-volume.ts';
 import { buildContainerConfig, type ContainerConfigOutcome } from './container-config.ts';
 import type { ActionTarget, PodEffects } from './effects.ts';
 import { buildEnvironment } from './environment.ts';
+import { readEnvironmentFiles } from './environment-files.ts';
 import { readConfigMap, readSecret } from './environment-objects.ts';
 import { buildHostname } from './hostname.ts';
 import { buildHostNetworkHostsFile, buildHostsFile } from './hosts-file.ts';
@@ -38,16 +40,17 @@ export async function configureContainer(
   if (targetName && !targetId) return refused(`unable to find target container ${targetName}`);
   try {
     const { objects } = effects.volumes;
-    const [configMap, secret, serviceVariables] = await Promise.all([
+    const volumes = memory.volumes ?? new Map<string, PreparedVolume>();
+    const [configMap, secret, file, serviceVariables] = await Promise.all([
       readConfigMap(objects, pod, container, signal),
       readSecret(objects, pod, container, signal),
+      readEnvironmentFiles(container, volumes, effects.logger),
       effects.services.read(pod, { signal }),
     ]);
-    const sources = { ...context, podIPs, configMap, secret, serviceVariables };
+    const sources = { ...context, podIPs, configMap, secret, file, serviceVariables };
     const environment = buildEnvironment(pod, container, sources);
     if (environment.kind === 'failed') return refused(environment.message);
     const { variables } = environment;
-    const volumes = memory.volumes ?? new Map();
     const { rootDir } = context;
     const prepared = await prepareSubPaths({ rootDir, pod, container, variables, volumes }, effects.logger);
     if (prepared.kind === 'refused') return prepared;

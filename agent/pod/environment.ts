@@ -1,8 +1,10 @@
 // A container's environment (kubelet_pods.go makeEnvironmentVariables): later names win, `$(VAR)` sees what was
 // declared before.
 
-import type { Container, EnvVar, Pod } from '../api/objects.ts';
+import type { Container, EnvVar, FileKeySelector, Pod } from '../api/objects.ts';
 import { type Allocatable, buildObjectField, buildResourceField } from '../volume/build-downward-api.ts';
+import { findInEnvFile } from './env-file.ts';
+import type { ReadEnvironmentFile } from './environment-files.ts';
 import { expandVariables } from './expansion.ts';
 import { podNamespace } from './naming.ts';
 
@@ -13,6 +15,7 @@ export interface EnvironmentSources {
   /** ConfigMap and Secret values by name, with text already decoded; undefined when the object is not there. */
   readonly configMap: (name: string) => Readonly<Record<string, string>> | undefined;
   readonly secret: (name: string) => Readonly<Record<string, string>> | undefined;
+  readonly file: ReadEnvironmentFile;
   /** Where Services are; what is declared under the same name wins. */
   readonly serviceVariables: ReadonlyMap<string, string>;
 }
@@ -85,7 +88,21 @@ function valueOf(
     return keyValue('ConfigMap', valueFrom.configMapKeyRef, sources.configMap, pod);
   }
   if (valueFrom.secretKeyRef) return keyValue('Secret', valueFrom.secretKeyRef, sources.secret, pod);
+  if (valueFrom.fileKeyRef) return fileValue(valueFrom.fileKeyRef, sources.file);
   return { kind: 'failed', message: `environment variable ${variable.name} has an unknown source` };
+}
+
+function fileValue(
+  { volumeName, path, key, optional }: FileKeySelector,
+  readFile: ReadEnvironmentFile,
+): Value {
+  const file = readFile(volumeName, path);
+  if (file.kind === 'failed') return file;
+  const found = findInEnvFile(file.text, key);
+  if (found.kind === 'invalid') return { kind: 'failed', message: "couldn't parse env file" };
+  if (found.kind === 'value' && found.value !== '') return found;
+  if (optional) return { kind: 'omitted' };
+  return { kind: 'failed', message: `environment variable key "${key}" not found in file "${path}"` };
 }
 
 function fieldValue(pod: Pod, fieldPath: string, { nodeIPs, podIPs }: EnvironmentSources): Value {

@@ -8,12 +8,13 @@ export function podContainers(spec: PodSpec): Container[] {
   return [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])];
 }
 
-/** The volumes that some container mounts or maps; the others are never set up. */
+/** The volumes that some container mounts, maps or reads its environment from; the others are never set up. */
 export function usedVolumes({ spec }: Pod): Volume[] {
   const names = new Set(
     podContainers(spec).flatMap(container => [
       ...(container.volumeMounts ?? []).map(mount => mount.name),
       ...(container.volumeDevices ?? []).map(device => device.name),
+      ...(container.env ?? []).flatMap(({ valueFrom }) => valueFrom?.fileKeyRef?.volumeName ?? []),
     ]),
   );
   return (spec.volumes ?? []).filter(volume => names.has(volume.name));
