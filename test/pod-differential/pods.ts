@@ -468,6 +468,17 @@ const SURROUNDINGS: readonly ComparedPod[] = [
     isAtRest: phase('Succeeded'),
   },
   {
+    name: 'override',
+    spec: {
+      ...NEVER,
+      hostname: 'own',
+      subdomain: 'sub',
+      hostnameOverride: 'over.example',
+      containers: [tell('hostname; tail -1 /etc/hosts')],
+    },
+    isAtRest: phase('Succeeded'),
+  },
+  {
     name: 'resolver-limits',
     spec: {
       ...NEVER,
