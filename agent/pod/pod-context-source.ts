@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Pod } from '../api/objects.ts';
 import type { Config } from '../config/config.ts';
 import { buildCgroupPath, type CgroupDriver } from '../host/cgroup-names.ts';
+import { listThermalThrottlePaths } from '../host/thermal-throttle.ts';
 import { buildQosClass } from '../resources/pod-resources.ts';
 import type { Allocatable } from '../volume/build-downward-api.ts';
 import { parseResolvConf } from './dns-config.ts';
@@ -33,6 +34,7 @@ export interface ContextSettings {
 export class PodContextSource {
   readonly #settings: ContextSettings;
   readonly #now: NodeNow;
+  readonly #maskedCpuPaths = listThermalThrottlePaths();
 
   constructor(settings: ContextSettings, now: NodeNow) {
     this.#settings = settings;
@@ -89,6 +91,7 @@ export class PodContextSource {
       cgroupParent: this.cgroupParent(pod),
       cgroupVersion,
       isSeccompDefault: pods.seccompDefault,
+      maskedCpuPaths: await this.#maskedCpuPaths,
       isCpuLimited: pods.cpuCFSQuota,
       cpuPeriodUs: pods.cpuCFSQuotaPeriodMs * 1000,
       isSingleProcessOOMKill: pods.singleProcessOOMKill ?? false,

@@ -15,6 +15,7 @@ export interface PodContext {
   readonly cgroupParent: string;
   readonly cgroupVersion: 1 | 2;
   readonly isSeccompDefault: boolean;
+  readonly maskedCpuPaths: readonly string[];
   readonly isCpuLimited: boolean;
   readonly cpuPeriodUs: number;
   /** `memory.oom.group` off: the kernel kills one process, not the container (cgroup v2). */

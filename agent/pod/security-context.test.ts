@@ -2,7 +2,7 @@ import t from 'tap';
 import type { Container, Pod, PodSecurityContext, SecurityContext } from '../api/objects.ts';
 import { buildContainerSecurity, buildSandboxSecurityContext } from './security-context.ts';
 
-const node = { rootDir: '/var/lib/kubelet', isSeccompDefault: false };
+const node = { rootDir: '/var/lib/kubelet', isSeccompDefault: false, maskedCpuPaths: ['/sys/cpu0'] };
 const image = { uid: undefined, username: '' };
 
 function makePod(ofPod: PodSecurityContext, own: SecurityContext): Pod & { container: Container } {
@@ -36,6 +36,11 @@ const ROWS: Readonly<Record<string, readonly [PodSecurityContext, SecurityContex
     { fsGroup: 7, supplementalGroups: [8], supplementalGroupsPolicy: 'Strict' },
     {},
     { supplementalGroups: [7, 8], supplementalGroupsPolicy: 'Strict' },
+  ],
+  'a proc that hides what the kernel tells about others': [
+    {},
+    {},
+    { maskedPaths: ['/proc/asound', ...Array(11).fill(/^\//), '/sys/cpu0'], readonlyPaths: ['/proc/bus'] },
   ],
   'a proc that hides nothing': [{}, { procMount: 'Unmasked' }, { maskedPaths: [], readonlyPaths: [] }],
 };

@@ -99,6 +99,14 @@ function appArmor(
   }
 }
 
+/** What of the node a container's security is made of. */
+export interface SecurityFacts {
+  readonly rootDir: string;
+  readonly isSeccompDefault: boolean;
+  /** Processors' counters under /sys, hidden like what is hidden everywhere. */
+  readonly maskedCpuPaths: readonly string[];
+}
+
 export type ContainerSecurity =
   | { readonly kind: 'ok'; readonly context: LinuxContainerSecurityContext }
   | { readonly kind: 'refused'; readonly message: string };
@@ -107,7 +115,7 @@ export function buildContainerSecurity(
   pod: Pod,
   container: Container,
   imageUser: ImageUser,
-  node: { readonly rootDir: string; readonly isSeccompDefault: boolean },
+  node: SecurityFacts,
   targetId: string | undefined,
 ): ContainerSecurity {
   const refusal = refuseRoot(pod, container, imageUser);
@@ -130,7 +138,7 @@ export function buildContainerSecurity(
       ...appArmor(own.appArmorProfile ?? pod.spec.securityContext?.appArmorProfile),
       ...selinuxOptions(own.seLinuxOptions ?? pod.spec.securityContext?.seLinuxOptions),
       ...groupsOf(pod.spec),
-      maskedPaths: isUnmasked ? [] : MASKED_PATHS,
+      maskedPaths: isUnmasked ? [] : [...MASKED_PATHS, ...node.maskedCpuPaths],
       readonlyPaths: isUnmasked ? [] : READONLY_PATHS,
     },
   };
@@ -167,10 +175,7 @@ function refuseRoot(pod: Pod, container: Container, imageUser: ImageUser): strin
     : undefined;
 }
 
-function seccompProfile(
-  profile: SeccompProfile | undefined,
-  node: { readonly rootDir: string; readonly isSeccompDefault: boolean },
-): SecurityProfile {
+function seccompProfile(profile: SeccompProfile | undefined, node: SecurityFacts): SecurityProfile {
   switch (profile?.type) {
     case 'RuntimeDefault':
       return { profileType: 'RuntimeDefault' };
