@@ -7,6 +7,7 @@ import type { ApiClient } from '../api/client.ts';
 import { CachedLookup } from '../lib/cached-lookup.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { Semaphore } from '../lib/semaphore.ts';
 import { bearerToken } from './bearer-token.ts';
 import { readClientCertificate } from './client-certificate.ts';
 import { ANONYMOUS, AUTHENTICATED_GROUP, type User } from './user.ts';
@@ -34,6 +35,8 @@ interface TokenReview {
 const TOKEN_REVIEWS_PATH = '/apis/authentication.k8s.io/v1/tokenreviews';
 const REVIEW_TIMEOUT_MS = 30_000;
 const CACHED_TOKENS = 4096;
+// Whoever can reach the port can make us ask: not at the cost of the node's own requests.
+const CONCURRENT_REVIEWS = 16;
 
 export class Authenticator {
   readonly #api: ApiClient;
@@ -44,6 +47,7 @@ export class Authenticator {
   // Tokens are not kept, only what nobody can turn back into one.
   readonly #cacheKey = randomBytes(32);
   readonly #tokens: CachedLookup<User | undefined>;
+  readonly #places = new Semaphore(CONCURRENT_REVIEWS);
 
   constructor(
     deps: { readonly api: ApiClient; readonly clock: Clock; readonly logger: Logger },
@@ -79,7 +83,8 @@ export class Authenticator {
   async #review(token: string): Promise<User | undefined> {
     const key = createHmac('sha256', this.#cacheKey).update(token).digest('base64');
     try {
-      return await this.#tokens.get(key, () => this.#askServer(token));
+      const ask = (): Promise<User | undefined> => this.#askServer(token);
+      return await this.#tokens.get(key, () => this.#places.run(ask, { signal: this.#signal, priority: 0 }));
     } catch (error) {
       this.#logger.warn(
         { err: error },
