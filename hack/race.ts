@@ -7,7 +7,7 @@ import { raceConfigChange } from './race-run/config-change.ts';
 import type { Contestant, ContestantName } from './race-run/contestant.ts';
 import { raceCrowd } from './race-run/crowd.ts';
 import { readFacts } from './race-run/facts.ts';
-import { NODELET_CANNOT, ROWS, type RowName } from './race-run/figures.ts';
+import { NODELET_CANNOT, ROWS, type RowName, SERVICE_COUNTS, type ServiceCount } from './race-run/figures.ts';
 import { raceFloor } from './race-run/floor.ts';
 import { Kubelet } from './race-run/kubelet.ts';
 import { raceLogs } from './race-run/logs.ts';
@@ -16,6 +16,7 @@ import { raceConfigStarts, raceCrashes, raceStarts } from './race-run/one-by-one
 import { raceExec, raceReadiness } from './race-run/probe-and-exec.ts';
 import { buildLines, formatTable } from './race-run/report.ts';
 import { Samples } from './race-run/samples.ts';
+import { raceServices } from './race-run/services.ts';
 import { type ContestantTurn, Turn } from './race-run/turn.ts';
 import { runCommand, timedLog } from './sandbox/command.ts';
 import { createSandbox, destroySandbox, type Sandbox } from './sandbox/sandbox.ts';
@@ -28,7 +29,7 @@ interface RaceOptions {
   readonly rounds: number;
   readonly pods: number;
   readonly idleSeconds: number;
-  readonly services: string;
+  readonly services: readonly ServiceCount[];
   readonly tuned?: true;
   readonly only?: ContestantName;
   readonly floor: boolean;
@@ -52,7 +53,7 @@ await new Command('hack/race')
   .option('--rounds <count>', 'how often each takes its turn', parseCount, 3)
   .option('--pods <count>', 'pods in the rows that have many', parseCount, 50)
   .option('--idle-seconds <count>', 'length of the idle and API load window of each round', parseCount, 60)
-  .option('--services <counts>', 'sizes for the service rows', '1000,5000,10000')
+  .option('--services <counts>', 'sizes for the service rows', parseServiceCounts, SERVICE_COUNTS)
   .option('--tuned', 'the kubelet with parallel pulls and raised limits, kube-proxy with nftables')
   .addOption(new Option('--only <contestant>', 'let one run alone').choices(CONTESTANTS))
   .option('--no-floor', 'leave out the bare runtime')
@@ -101,7 +102,7 @@ async function runRounds(race: Race): Promise<void> {
     for (const contestant of contestants) {
       title(contestant.name);
       await arena.bringUp(contestant);
-      await takeTurn({ turn: buildTurn(race, contestant.name), contestant }, log);
+      await takeTurn({ turn: buildTurn(race, contestant.name), contestant }, options.services, log);
       await arena.bringDown(contestant);
     }
   }
@@ -121,7 +122,11 @@ function buildTurn({ arena, samples, rows, options, log }: Race, source: Contest
   return new Turn({ arena, source, samples, rows, podCount, idleMs: idleSeconds * 1000, log });
 }
 
-async function takeTurn(contestantTurn: ContestantTurn, log: Log): Promise<void> {
+async function takeTurn(
+  contestantTurn: ContestantTurn,
+  serviceCounts: readonly ServiceCount[],
+  log: Log,
+): Promise<void> {
   const { turn, contestant } = contestantTurn;
   const takesPart = (...rows: readonly RowName[]): boolean =>
     rows.some(row => turn.has(row) && !(contestant.name === 'nodelet' && row in NODELET_CANNOT));
@@ -134,6 +139,11 @@ async function takeTurn(contestantTurn: ContestantTurn, log: Log): Promise<void>
     [['logs'], async () => await raceLogs(turn)],
     [['config'], async () => await raceConfigChange(turn)],
     [['burst', 'burst-delete', 'idle', 'api-load', 'restart'], async () => await raceCrowd(contestantTurn)],
+    // Last, for the many Services stay until the turn is over.
+    [
+      ['service-change', 'service-add', 'service-initial'],
+      async () => await raceServices(contestantTurn, serviceCounts),
+    ],
   ];
   for (const [rows, run] of scenes) {
     if (!takesPart(...rows)) continue;
@@ -158,6 +168,14 @@ async function report({ sandbox, samples, rows, options, log }: Race, signal: Ab
   console.log(`\n${formatTable(lines)}`);
   for (const problem of samples.problems) console.log(`\nnot counted: ${problem}`);
   if (samples.problems.length > 0) process.exitCode = 1;
+}
+
+function parseServiceCounts(text: string): readonly ServiceCount[] {
+  const wanted = text.split(',').map(Number);
+  const known = SERVICE_COUNTS.filter(count => wanted.includes(count));
+  if (known.length !== wanted.length)
+    throw new InvalidArgumentError(`expected some of ${SERVICE_COUNTS.join(',')}`);
+  return known;
 }
 
 function parseCount(text: string): number {

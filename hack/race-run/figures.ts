@@ -39,6 +39,46 @@ const half = (atMost: number): Goal => ({ of: 'p50', atMost, times: 'kubelet' })
 const tail = (atMost: number): Goal => ({ of: 'p99', atMost, times: 'kubelet' });
 const exactly = (atMost: number): Goal => ({ of: 'p99', atMost, times: 'value' });
 
+/** How many Services there are in the service rows. */
+export type ServiceCount = 1000 | 5000 | 10000;
+export const SERVICE_COUNTS: readonly ServiceCount[] = [1000, 5000, 10000];
+
+type ServiceGoals = Readonly<Record<'change' | 'add' | 'initial' | 'memory', number>>;
+type ServiceFigures<N extends ServiceCount> = Record<
+  `service${'Change' | 'Add' | 'Initial' | 'Memory'}${N}`,
+  Figure
+>;
+
+function serviceFigures<N extends ServiceCount>(count: N, goals: ServiceGoals): ServiceFigures<N> {
+  const figures: Record<string, Figure> = {
+    [`serviceChange${count}`]: {
+      row: 'service-change',
+      title: `PUT to first packet, ${count} Services`,
+      unit: 'ms',
+      goals: [half(goals.change)],
+    },
+    [`serviceAdd${count}`]: {
+      row: 'service-add',
+      title: `POST to first packet, ${count} Services`,
+      unit: 'ms',
+      goals: [half(goals.add)],
+    },
+    [`serviceInitial${count}`]: {
+      row: 'service-initial',
+      title: `start to last of ${count} Services`,
+      unit: 'ms',
+      goals: [half(goals.initial)],
+    },
+    [`serviceMemory${count}`]: {
+      row: 'service-initial',
+      title: `anonymous memory, ${count} Services`,
+      unit: 'MB',
+      goals: [half(goals.memory)],
+    },
+  };
+  return figures as ServiceFigures<N>; // the four keys above, with the count at the end
+}
+
 export const FIGURES = {
   start: {
     row: 'start',
@@ -70,6 +110,9 @@ export const FIGURES = {
   restartRestarts: { row: 'restart', title: 'containers restarted', unit: '', goals: [exactly(0)] },
   restartFlips: { row: 'restart', title: 'pods seen not Ready', unit: '', goals: [exactly(0)] },
   exec: { row: 'exec', title: 'kubectl exec POD -- true', unit: 'ms', goals: [half(1)] },
+  ...serviceFigures(1000, { change: 1, add: 0.1, initial: 0.5, memory: 1 }),
+  ...serviceFigures(5000, { change: 0.3, add: 0.1, initial: 0.5, memory: 1 }),
+  ...serviceFigures(10000, { change: 0.1, add: 0.1, initial: 0.5, memory: 0.5 }),
   logRead: { row: 'logs', title: 'kubectl logs of 1 GB', unit: 'ms/GB', goals: [half(1)] },
   logFollow: { row: 'logs', title: 'line written to line seen', unit: 'ms', goals: [exactly(20)] },
   apiRequests: { row: 'api-load', title: 'requests', unit: '1/min', goals: [half(0.5)] },
@@ -81,14 +124,8 @@ export type FigureName = keyof typeof FIGURES;
 
 export const FIGURE_NAMES: readonly FigureName[] = Object.keys(FIGURES) as FigureName[]; // its own keys, by construction
 
-const NO_PROXY = 'nodelet has no service proxy yet';
-
 /** Rows that are not written yet, for either side. */
-export const UNWRITTEN_ROWS: Partial<Record<RowName, string>> = {
-  'service-change': `not written yet: ${NO_PROXY}`,
-  'service-add': `not written yet: ${NO_PROXY}`,
-  'service-initial': `not written yet: ${NO_PROXY}`,
-};
+export const UNWRITTEN_ROWS: Partial<Record<RowName, string>> = {};
 
 /** Rows that nodelet cannot take part in yet; the kubelet runs them alone. */
 export const NODELET_CANNOT: Partial<Record<RowName, string>> = {};

@@ -26,6 +26,11 @@ export class RaceNode {
     return new RaceNode(node, holder.pid);
   }
 
+  /** Has the node's namespaces. */
+  get holderPid(): number {
+    return this.#holderPid;
+  }
+
   get runtime(): RuntimeService {
     return this.#connection.runtime;
   }

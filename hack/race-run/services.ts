@@ -1,0 +1,190 @@
+// Service rows: how long a change of one Service among many takes to reach the packets, a new Service, and a start from
+// empty tables. The Service that is looked at is the last of them.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { endpointSlicesPath } from '../../agent/api/paths.ts';
+import { AlreadyExistsError, NotFoundError } from '../../agent/lib/errors.ts';
+import { sleep } from '../../agent/lib/sleep.ts';
+import type { FigureName, ServiceCount } from './figures.ts';
+import { readMemory } from './process-usage.ts';
+import { SERVERS } from './service-peer.ts';
+import type { ContestantTurn, Turn } from './turn.ts';
+
+const NAMESPACE = 'race';
+const SERVICES = `/api/v1/namespaces/${NAMESPACE}/services`;
+const SLICES = endpointSlicesPath.replace('/endpointslices', `/namespaces/${NAMESPACE}/endpointslices`);
+const PEER = join(import.meta.dirname, 'service-peer.ts');
+const WRITERS = 16;
+const SAMPLES = 5;
+// kube-proxy gathers changes for a second after each; a sample begins when it is idle again.
+const PAUSE_MS = 1_700;
+const SETTLE_MS = 3_000;
+const PORT = 80;
+// Of the part of the range that is not handed out by itself.
+const PROBE_ADDRESS = '10.96.0.200';
+const ADDED_ADDRESS = '10.96.0.201';
+
+export async function raceServices(
+  contestantTurn: ContestantTurn,
+  counts: readonly ServiceCount[],
+): Promise<void> {
+  const { turn } = contestantTurn;
+  const servers = startPeer(turn, ['serve']);
+  try {
+    for (const count of counts) {
+      await createServices(turn, count);
+      await turn.attempt(`change at ${count}`, async () => await change(turn, count));
+      await turn.attempt(`add at ${count}`, async () => await add(turn, count));
+      if (turn.has('service-initial')) {
+        await turn.attempt(`initial at ${count}`, async () => await initial(contestantTurn, count));
+      }
+    }
+  } finally {
+    servers.kill();
+    await removeServices(turn);
+  }
+}
+
+// One request for ten thousand objects.
+async function removeServices({ arena, signal }: Turn): Promise<void> {
+  for (const path of [SERVICES, SLICES]) {
+    await arena.api
+      .delete(path, undefined, { signal, query: { labelSelector: 'race=many' }, timeoutMs: 120_000 })
+      .catch(async (error: unknown) => {
+        if (!(error instanceof NotFoundError)) throw error;
+      });
+  }
+}
+
+async function createServices(turn: Turn, count: number): Promise<void> {
+  const names = Array.from({ length: count - 1 }, (_, index) => index);
+  const next = names.values();
+  const write = async (): Promise<void> => {
+    for (const index of next) {
+      const far = [`10.245.${index >> 8}.${index & 255}`, `10.246.${index >> 8}.${index & 255}`];
+      await createService(turn, `many-${index}`, undefined, far, 8080);
+    }
+  };
+  await Promise.all(Array.from({ length: WRITERS }, write));
+  await createService(turn, 'last', PROBE_ADDRESS, [turn.arena.node.node.address], SERVERS['old'] ?? 0);
+  await answerAt(turn, PROBE_ADDRESS, 'old');
+  await sleep(SETTLE_MS, turn);
+}
+
+async function change(turn: Turn, count: ServiceCount): Promise<void> {
+  for (let sample = 0; sample < SAMPLES; sample += 1) {
+    const wanted = sample % 2 === 0 ? 'new' : 'old';
+    await measure(turn, `serviceChange${count}`, PROBE_ADDRESS, wanted, async () => {
+      await writeSlice(turn, 'last', [turn.arena.node.node.address], SERVERS[wanted] ?? 0);
+    });
+  }
+  await writeSlice(turn, 'last', [turn.arena.node.node.address], SERVERS['old'] ?? 0);
+}
+
+async function add(turn: Turn, count: ServiceCount): Promise<void> {
+  for (let sample = 0; sample < SAMPLES; sample += 1) {
+    await measure(turn, `serviceAdd${count}`, ADDED_ADDRESS, 'new', async () => {
+      await createService(turn, 'added', ADDED_ADDRESS, [turn.arena.node.node.address], SERVERS['new'] ?? 0);
+    });
+    for (const path of [SERVICES, SLICES]) await turn.arena.api.delete(`${path}/added`, undefined, turn);
+    await sleep(PAUSE_MS, turn);
+  }
+}
+
+async function initial({ turn, contestant }: ContestantTurn, count: ServiceCount): Promise<void> {
+  await contestant.stop();
+  await turn.arena.node.node.execOk('sh', ['-c', FLUSH], turn);
+  const answer = answerAt(turn, PROBE_ADDRESS, 'old');
+  await contestant.start(turn);
+  const startedAtMs = await contestant.startedAtMs();
+  turn.add(`serviceInitial${count}`, (await answer).atMs - startedAtMs);
+  await sleep(SETTLE_MS, turn);
+  turn.add(`serviceMemory${count}`, (await readMemory(await contestant.findPids())).anonymousMb);
+}
+
+// Both backends of both families; a chain can only go when nothing leads to it.
+const FLUSH = 'for t in nat filter; do for i in iptables ip6tables; do $i -t $t -F; $i -t $t -X; done; done';
+
+// ---- Objects
+
+async function createService(
+  turn: Turn,
+  name: string,
+  clusterIP: string | undefined,
+  addresses: readonly string[],
+  port: number,
+): Promise<void> {
+  const metadata = { name, labels: { race: 'many' } };
+  const spec = { ports: [{ name: 'http', port: PORT }], ...(clusterIP ? { clusterIP } : {}) };
+  await orPresent(turn.arena.api.create(SERVICES, { metadata, spec }, turn));
+  await orPresent(turn.arena.api.create(SLICES, buildSlice(name, addresses, port), turn));
+}
+
+async function writeSlice(
+  turn: Turn,
+  name: string,
+  addresses: readonly string[],
+  port: number,
+): Promise<void> {
+  await turn.arena.api.replace(`${SLICES}/${name}`, buildSlice(name, addresses, port), turn);
+}
+
+function buildSlice(name: string, addresses: readonly string[], port: number): object {
+  return {
+    metadata: { name, labels: { race: 'many', 'kubernetes.io/service-name': name } },
+    addressType: 'IPv4',
+    ports: [{ name: 'http', protocol: 'TCP', port }],
+    endpoints: addresses.map(address => ({ addresses: [address], conditions: { ready: true } })),
+  };
+}
+
+async function orPresent(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof AlreadyExistsError)) throw error;
+  }
+}
+
+// ---- Packets
+
+async function measure(
+  turn: Turn,
+  figure: FigureName,
+  address: string,
+  wanted: string,
+  act: () => Promise<void>,
+): Promise<void> {
+  const answer = answerAt(turn, address, wanted);
+  await answer.isWaiting;
+  const startedAtMs = performance.now();
+  await act();
+  turn.add(figure, (await answer).atMs - startedAtMs);
+  await sleep(PAUSE_MS, turn);
+}
+
+interface Answer extends Promise<{ readonly atMs: number }> {
+  readonly isWaiting: Promise<void>;
+}
+
+/** When a new connection from the node first reached the wanted server, by the clock of `performance.now()`. */
+function answerAt(turn: Turn, address: string, wanted: string): Answer {
+  const waiting = Promise.withResolvers<void>();
+  const peer = startPeer(turn, ['await', address, String(PORT), wanted]);
+  const read = async (): Promise<{ readonly atMs: number }> => {
+    if (!peer.stdout) throw new Error('no output of the client');
+    for await (const line of createInterface({ input: peer.stdout })) {
+      if (line === 'waiting') waiting.resolve();
+      const [, time] = /^answer ([\d.]+)$/.exec(line) ?? [];
+      if (time !== undefined) return { atMs: Number(time) - performance.timeOrigin };
+    }
+    throw new Error(`${address} never led to the server ${wanted}`);
+  };
+  return Object.assign(read(), { isWaiting: waiting.promise });
+}
+
+function startPeer({ arena, signal }: Turn, args: readonly string[]): ChildProcess {
+  const inNode = ['--target', String(arena.node.holderPid), '--net', process.execPath, PEER, ...args];
+  return spawn('nsenter', inNode, { stdio: ['ignore', 'pipe', 'inherit'], signal });
+}
