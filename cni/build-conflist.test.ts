@@ -26,3 +26,8 @@ t.test('buildConflist() leaves the MTU to the plugin when it is not known', asyn
   t.notMatch(text, /mtu/);
   t.ok(text.endsWith('}\n'));
 });
+
+t.test('buildConflist() limits bandwidth where the plugin is installed', async t => {
+  const text = buildConflist({ podCIDRs: ['10.244.0.0/24'], bridgeName: 'cni0', mtu: 0, hasBandwidth: true });
+  t.match(JSON.parse(text).plugins[2], { type: 'bandwidth', capabilities: { bandwidth: true } });
+});

@@ -1,4 +1,5 @@
-// The CNI network of a node whose cluster brings none: bridge + host-local + portmap (CNI spec 1.0.0).
+// The CNI network of a node whose cluster brings none: bridge + host-local + portmap, and bandwidth where it is installed
+// (CNI spec 1.0.0).
 
 export interface ConflistInputs {
   /** The Node's podCIDRs, one per family. */
@@ -6,6 +7,8 @@ export interface ConflistInputs {
   readonly bridgeName: string;
   /** 0: the plugin's own choice. */
   readonly mtu: number;
+  /** The plugin that obeys `kubernetes.io/ingress-bandwidth` and `egress-bandwidth` is installed. */
+  readonly hasBandwidth?: boolean;
 }
 
 /** First of ours in the directory; whatever another network plugin writes replaces us altogether (see network.ts). */
@@ -15,13 +18,13 @@ export const CONFLIST_NAME = '10-nodelet.conflist';
 const CNI_VERSION = '1.0.0';
 
 // Never to change: runtimes and host-local keep their state of running pods under this name.
-const NETWORK_NAME = 'nodelet';
+export const NETWORK_NAME = 'nodelet';
 
 // On a tmpfs the reservations vanish with the sandboxes at a reboot; host-local's default leaks them.
-const IPAM_STATE_DIR = '/run/nodelet/cni-ipam';
+export const IPAM_STATE_DIR = '/run/nodelet/cni-ipam';
 
 /** The file's content; the same input gives the same bytes. */
-export function buildConflist({ podCIDRs, bridgeName, mtu }: ConflistInputs): string {
+export function buildConflist({ podCIDRs, bridgeName, mtu, hasBandwidth }: ConflistInputs): string {
   const bridge = {
     type: 'bridge',
     bridge: bridgeName,
@@ -42,6 +45,9 @@ export function buildConflist({ podCIDRs, bridgeName, mtu }: ConflistInputs): st
     },
   };
   const portmap = { type: 'portmap', capabilities: { portMappings: true }, snat: true };
-  const conflist = { cniVersion: CNI_VERSION, name: NETWORK_NAME, plugins: [bridge, portmap] };
+  // The runtime hands it the annotations of pods that have them; for others it only passes on what it gets.
+  const bandwidth = { type: 'bandwidth', capabilities: { bandwidth: true } };
+  const plugins = [bridge, portmap, ...(hasBandwidth ? [bandwidth] : [])];
+  const conflist = { cniVersion: CNI_VERSION, name: NETWORK_NAME, plugins };
   return `${JSON.stringify(conflist, undefined, 2)}\n`;
 }

@@ -64,7 +64,7 @@ export const NODELET_FIELDS = {
   }),
   'nodelet.network.cniConfDir': text('/etc/cni/net.d', { flag: 'cni-conf-dir', check: checkAbsolutePath }),
   'nodelet.network.cniBinDirs': list(['/opt/cni/bin', '/usr/lib/cni'], {
-    status: 'accepted',
+    note: "where to look for plugins; the runtime's own setting decides which it runs",
     flag: 'cni-bin-dirs',
     check: checkAbsolutePath,
   }),

@@ -38,6 +38,14 @@ export async function writeConflist(path: string, content: string): Promise<void
   await writeFileAtomic(join(path, CONFLIST_NAME), content, 0o644);
 }
 
+/** Whether a plugin's program is in one of the directories. */
+export async function hasPlugin(directories: readonly string[], name: string): Promise<boolean> {
+  const found = await Promise.all(
+    directories.map(directory => orIfMissing(stat(join(directory, name)), undefined)),
+  );
+  return found.some(facts => facts?.isFile());
+}
+
 export async function removeConflist(path: string): Promise<void> {
   await rm(join(path, CONFLIST_NAME), { force: true });
 }

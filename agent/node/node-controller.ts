@@ -260,6 +260,8 @@ export class NodeController {
       config: config.network,
       nodeName: config.node.name,
       node: this.#node,
+      listSandboxIds: async options =>
+        (await this.#deps.runtime.runtime.listPodSandbox({}, options)).map(({ id }) => id),
       onConfigChanged: () => this.#runtime.lookNow(),
       logger: this.#logger,
     });

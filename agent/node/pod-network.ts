@@ -9,7 +9,14 @@ import type { Logger } from '../lib/logger.ts';
 import { OutageLog } from '../lib/outage-log.ts';
 import { TaskGroup } from '../lib/task-group.ts';
 import { Wakeup } from '../lib/wakeup.ts';
-import { readCNIDirectory, readFingerprint, removeConflist, writeConflist } from './cni-directory.ts';
+import {
+  hasPlugin,
+  readCNIDirectory,
+  readFingerprint,
+  removeConflist,
+  writeConflist,
+} from './cni-directory.ts';
+import { listOldReservations, releaseReservation } from './ipam-reservations.ts';
 import { NetworkSysctls } from './network-sysctls.ts';
 import type { NodeView } from './node-watch.ts';
 import { type PacketRuleInputs, PacketRules } from './packet-rules.ts';
@@ -23,6 +30,8 @@ export interface PodNetworkDeps {
   readonly config: NetworkConfig;
   readonly nodeName: string;
   readonly node: NodeView;
+  /** The sandboxes that the runtime has, whatever their state. */
+  readonly listSandboxIds: (options: { readonly signal: AbortSignal }) => Promise<readonly string[]>;
   /** The runtime sees another CNI configuration from now on. */
   readonly onConfigChanged: () => void;
   readonly logger: Logger;
@@ -93,7 +102,8 @@ export class PodNetwork {
     const podCIDRs = podCIDRsOf(node.current());
     const directory = await readCNIDirectory(config.cniConfDir);
     const mtu = config.mtu > 0 ? config.mtu : await findUplinkMTU();
-    const plan = planNetwork({ ...config, ...directory, podCIDRs, mtu });
+    const hasBandwidth = await hasPlugin(config.cniBinDirs, 'bandwidth');
+    const plan = planNetwork({ ...config, ...directory, podCIDRs, mtu, hasBandwidth });
     if (plan.kind === 'notOurs') {
       if (this.#lastPlan !== plan.kind) await this.#leave(plan, signal);
     } else if (plan.kind !== 'awaitPodCIDR') {
@@ -117,6 +127,7 @@ export class PodNetwork {
       onConfigChanged();
     }
     await this.#sysctls.ensure();
+    await this.#releaseLeftovers(signal);
     this.#startPeers(tasks);
     if (this.#awaitsPeers()) return;
     const nodes = this.#peers.list();
@@ -127,6 +138,18 @@ export class PodNetwork {
       masquerade: config.masquerade,
       signal,
     });
+  }
+
+  /** Addresses of sandboxes that the runtime no longer knows, e.g. because it was killed while it removed them. */
+  async #releaseLeftovers(signal: AbortSignal): Promise<void> {
+    const { listSandboxIds, logger } = this.#deps;
+    const old = await listOldReservations(Date.now());
+    if (old.length === 0) return;
+    const alive = new Set(await listSandboxIds({ signal }));
+    for (const { address, containerId } of old.filter(one => !alive.has(one.containerId))) {
+      await releaseReservation(address);
+      logger.info({ address, sandboxId: containerId }, 'address of a sandbox that is gone released');
+    }
   }
 
   #awaitsPeers(): boolean {

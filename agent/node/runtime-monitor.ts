@@ -11,7 +11,7 @@ import type { NodeImage, RuntimeHandler } from './build-status.ts';
 import { RUNTIME_DOWN_AFTER_MS, type RuntimeCondition, type RuntimeFacts } from './runtime-health.ts';
 
 export interface RuntimeCalls {
-  readonly runtime: Pick<RuntimeService, 'version' | 'status'>;
+  readonly runtime: Pick<RuntimeService, 'version' | 'status' | 'listPodSandbox'>;
   readonly images: Pick<ImageService, 'listImages'>;
   inFlight(): readonly InFlightCall[];
 }
