@@ -1,10 +1,13 @@
+import { join } from 'node:path';
+import { writeTree } from '../packaging/tree.ts';
 import type { SandboxNode } from '../sandbox/node.ts';
 import { type Contestant, daemonStartedAtMs } from './contestant.ts';
 
-/** nodelet as `hack/up` starts it. */
+/** nodelet as its package installs it: one bundled program, and the flags of its unit. */
 export class Nodelet implements Contestant {
   readonly name = 'nodelet';
   readonly #node: SandboxNode;
+  #program: string | undefined;
 
   constructor(node: SandboxNode) {
     this.#node = node;
@@ -15,7 +18,14 @@ export class Nodelet implements Contestant {
   }
 
   async start({ signal }: { signal: AbortSignal }): Promise<void> {
-    await this.#node.agent.ensureStarted({ signal });
+    this.#program ??= await this.#unpack(signal);
+    await this.#node.agent.ensureStarted({ signal, program: this.#program });
+  }
+
+  async #unpack(signal: AbortSignal): Promise<string> {
+    const root = join(this.#node.directory, 'package');
+    await writeTree(root, { signal });
+    return join(root, 'usr/lib/nodelet/main.js');
   }
 
   async startedAtMs(): Promise<number> {

@@ -8,10 +8,13 @@ export interface AgentStartOptions {
   readonly signal: AbortSignal;
   readonly extraArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** What Node runs; the checkout's own `agent/main.ts` if not given. */
+  readonly program?: string;
 }
 
 // As systemd/nodelet.service starts it, so that what is measured and tested here is what runs there.
 const NODE_FLAGS = ['--max-old-space-size=384', '--max-semi-space-size=2'];
+const MAIN = join(CHECKOUT, 'agent', 'main.ts');
 const ENVIRONMENT = { MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: join(CACHE_ROOT, 'compiled') };
 
 /** nodelet itself, as a process on one node. Its configuration is `/etc/nodelet/config.yaml` there. */
@@ -25,16 +28,14 @@ export class AgentProcess {
   }
 
   /** Starts the agent unless it runs. Whether the node then becomes Ready is for the caller to see. */
-  async ensureStarted({ signal, extraArgs = [], env = {} }: AgentStartOptions): Promise<void> {
+  async ensureStarted({
+    signal,
+    extraArgs = [],
+    env = {},
+    program = MAIN,
+  }: AgentStartOptions): Promise<void> {
     if (await this.isRunning()) return;
-    const args = [
-      ...NODE_FLAGS,
-      join(CHECKOUT, 'agent', 'main.ts'),
-      'run',
-      '--config',
-      '/etc/nodelet/config.yaml',
-      ...extraArgs,
-    ];
+    const args = [...NODE_FLAGS, program, 'run', '--config', '/etc/nodelet/config.yaml', ...extraArgs];
     await this.#holder.startDaemon('agent', process.execPath, args, {
       logPath: this.logPath,
       env: { ...ENVIRONMENT, ...env },
