@@ -2,6 +2,8 @@
 // when a container ran for more than 10 min.
 
 import { isDue } from '../lib/due.ts';
+import type { ObservedPod } from '../runtime/observed-pod.ts';
+import type { PodAction } from './pod-plan.ts';
 
 const INITIAL_MS = 10_000;
 const FORGET_AFTER_MS = 600_000;
@@ -56,4 +58,23 @@ export function advanceBackoff(
   const isForgotten = !backoff || finishedAtMs - backoff.advancedAtMs > FORGET_AFTER_MS;
   const delayMs = isForgotten ? INITIAL_MS : backoff.delayMs * 2;
   return { delayMs: Math.min(delayMs, maxMs), advancedAtMs: nowMs };
+}
+
+/** The curves after the starts of a plan: a restart counts when it begins, so that a start that fails counts too. */
+export function countRestarts(
+  backoffs: ReadonlyMap<string, CrashBackoff>,
+  actions: readonly PodAction[],
+  { containers }: ObservedPod,
+  { nowMs, maxMs }: { readonly nowMs: number; readonly maxMs: number },
+): ReadonlyMap<string, CrashBackoff> {
+  const next = new Map(backoffs);
+  for (const action of actions) {
+    if (action.kind !== 'startContainer') continue;
+    const last = containers.find(({ name }) => name === action.containerName);
+    if (last?.state !== 'exited') continue;
+    const { finishedAtMs = nowMs } = last;
+    const before = backoffs.get(action.containerName);
+    next.set(action.containerName, advanceBackoff(before, finishedAtMs, nowMs, maxMs));
+  }
+  return next;
 }

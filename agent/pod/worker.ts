@@ -9,21 +9,23 @@ import type { ProbeManager } from '../probe/probe-manager.ts';
 import type { ResourceCheckpoint } from '../resources/resource-checkpoint.ts';
 import { emptyObservedPod, type ObservedPod, readySandbox } from '../runtime/observed-pod.ts';
 import type { RuntimeSnapshots, RuntimeSubject } from '../runtime/snapshots.ts';
-import type { ResizeReport } from '../status/status-input.ts';
 import { adoptActuated, noteStarted } from './actuated.ts';
+import { BackoffAnnouncer } from './backoff-announcer.ts';
 import { buildPodLimits } from './build-pod-limits.ts';
-import { advanceBackoff, deriveBackoffs } from './crash-backoff.ts';
+import { buildReport } from './build-report.ts';
+import { countRestarts, deriveBackoffs } from './crash-backoff.ts';
+import { DEADLINE_EXCEEDED, deadlineAtMs } from './deadline.ts';
 import { type DesiredPod, isTerminalPhase } from './desired-pod.ts';
 import type { PodEffects } from './effects.ts';
 import { execute } from './execute.ts';
 import { nextLifecycle, nextTermination, type PodLifecycle, shouldTerminate } from './lifecycle.ts';
-import { EMPTY_MEMORY, type PodMemory, type PodVerdict, withEntry } from './memory.ts';
+import { EMPTY_MEMORY, type PodMemory, type PodVerdict } from './memory.ts';
 import { type ActionOutcome, remember, touchedBy } from './outcome.ts';
 import { planPod } from './plan.ts';
-import { isResizing } from './plan-resize.ts';
 import type { PodAction, PodPlan } from './pod-plan.ts';
-import { formatResize } from './resize-events.ts';
+import { runInTurn } from './run-in-turn.ts';
 import type { StatusReporter } from './status-reporter.ts';
+import { tellOutcome } from './tell-outcome.ts';
 import { measureAction, measurePass } from './worker-metrics.ts';
 
 // A look at a quiet pod that nothing asked for; the runtime's events and the API's watch do the work.
@@ -49,6 +51,7 @@ export class PodWorker {
   readonly #effects: PodEffects;
   readonly #wakeup = new Wakeup();
   readonly #standstill = new Backoff(STANDSTILL);
+  readonly #backoffs: BackoffAnnouncer;
   #desired: DesiredPod | undefined;
   /** The object as last seen: its spec is needed for a while after it is gone. */
   #lastPod: Pod | undefined;
@@ -57,7 +60,6 @@ export class PodWorker {
   #memory: PodMemory;
   #interrupt = new AbortController();
   #lastActions: readonly PodAction[] = [];
-  #announcedBackoffs = new Map<string, string>();
   #onReleased: () => void = () => undefined;
 
   /** With a verdict the pod is over before it began. */
@@ -69,6 +71,7 @@ export class PodWorker {
     this.#deps = deps;
     const pod = desired ? { pod: podName(desired.pod) } : {};
     this.#effects = { ...deps.effects, logger: deps.effects.logger.child({ ...pod, podUID }) };
+    this.#backoffs = new BackoffAnnouncer(deps.effects.events);
   }
 
   get lifecycle(): PodLifecycle {
@@ -179,7 +182,7 @@ export class PodWorker {
       this.#memory = { ...this.#memory, termination };
     }
     if (next !== before) plan = this.#plan(observed, nowMs);
-    this.#announceBackoffs(plan);
+    if (this.#desired) this.#backoffs.announce(this.#desired.pod, plan.waiting);
     await this.#report(observed, plan);
     return plan;
   }
@@ -280,7 +283,13 @@ export class PodWorker {
       memory: this.#memory,
     };
     this.#effects.logger.debug({ actions }, 'plan');
-    this.#advanceCrashBackoffs(actions);
+    this.#memory = {
+      ...this.#memory,
+      crashBackoffs: countRestarts(this.#memory.crashBackoffs, actions, target.observed, {
+        nowMs: this.#effects.clock.nowMs(),
+        maxMs: this.#deps.crashBackoffMaxMs,
+      }),
+    };
     const touched: (readonly RuntimeSubject[] | undefined)[] = [];
     const work = runInTurn(actions, async (action, turn) => {
       const outcome = await measureAction(target.pod, action, () =>
@@ -328,26 +337,8 @@ export class PodWorker {
       memory = { ...memory, cgroupLimits: buildPodLimits(pod) };
     }
     this.#keep(memory);
-    if (pod && outcome.kind === 'resized') {
-      this.#effects.logger.info('pod resized');
-      this.#effects.events.pod(pod, 'Normal', 'ResizeCompleted', formatResize('completed', pod));
-    }
-    if (outcome.kind !== 'failed') return;
-    const { step, message } = outcome;
-    const failures = this.#memory.stepFailures.get(step)?.failures ?? 1;
-    // A step that keeps failing is said again at 1, 2, 4, 8 ... failures: heard, but no noise.
-    const isNews = Number.isInteger(Math.log2(failures));
-    this.#effects.logger[isNews ? 'warn' : 'debug'](
-      { action: action.kind, failures, reason: message },
-      'pod step failed',
-    );
-    if ((step === 'stop' || step === 'tearDown') && isNews && this.#lastPod) {
-      const text = `error killing pod: ${message}`;
-      this.#effects.events.pod(this.#lastPod, 'Warning', 'FailedKillPod', text);
-    }
-    if (step === 'resize' && isNews && pod) {
-      this.#effects.events.pod(pod, 'Warning', 'ResizeError', formatResize('error', pod, message));
-    }
+    const failures = outcome.kind === 'failed' ? (memory.stepFailures.get(outcome.step)?.failures ?? 1) : 0;
+    tellOutcome({ action, outcome, failures, pod }, this.#effects);
   }
 
   #keep(memory: PodMemory): void {
@@ -356,93 +347,18 @@ export class PodWorker {
     this.#memory = memory;
   }
 
-  // Counted when the restart begins, so that a start that fails counts too.
-  #advanceCrashBackoffs(actions: readonly PodAction[]): void {
-    for (const action of actions) {
-      if (action.kind !== 'startContainer') continue;
-      const last = this.#observed().containers.find(({ name }) => name === action.containerName);
-      if (last?.state !== 'exited') continue;
-      const nowMs = this.#effects.clock.nowMs();
-      const before = this.#memory.crashBackoffs.get(action.containerName);
-      const finishedAtMs = last.finishedAtMs ?? nowMs;
-      const next = advanceBackoff(before, finishedAtMs, nowMs, this.#deps.crashBackoffMaxMs);
-      const crashBackoffs = withEntry(this.#memory.crashBackoffs, action.containerName, next);
-      this.#memory = { ...this.#memory, crashBackoffs };
-    }
-  }
-
-  #announceBackoffs(plan: PodPlan): void {
-    const pod = this.#desired?.pod;
-    for (const name of this.#announcedBackoffs.keys()) {
-      if (!plan.waiting.has(name)) this.#announcedBackoffs.delete(name);
-    }
-    for (const [name, { message }] of plan.waiting) {
-      if (!pod || this.#announcedBackoffs.get(name) === message) continue;
-      this.#announcedBackoffs.set(name, message);
-      const { namespace = 'default', uid = '' } = pod.metadata;
-      const where = `${name} in pod ${pod.metadata.name}_${namespace}(${uid})`;
-      this.#effects.events.container(pod, name)(
-        'Warning',
-        'BackOff',
-        `Back-off restarting failed container ${where}`,
-      );
-    }
-  }
-
-  #resizeReport(pod: Pod, observed: ObservedPod): ResizeReport {
-    const { pending, generation } = this.#desired?.resize ?? {};
-    const error = this.#memory.stepFailures.get('resize')?.message;
-    const isInProgress = this.#lifecycle === 'syncing' && isResizing(pod, observed, this.#memory);
-    return { pending, generation, isInProgress, error: isInProgress ? error : undefined };
-  }
-
   async #report(observed: ObservedPod, plan: PodPlan): Promise<void> {
     const pod = this.#desired?.pod;
     if (!pod) return;
     this.#syncProbes(observed);
-    const failures = [...this.#memory.startFailures].map(
-      ([name, { reason, message }]) => [name, { reason, message }] as const,
-    );
-    const waiting = new Map([...failures, ...plan.waiting]);
-    await this.#deps.reporter.report(pod, observed, {
-      waiting,
+    const state = {
+      lifecycle: this.#lifecycle,
+      memory: this.#memory,
+      resize: this.#desired?.resize,
       verdicts: this.#verdicts(observed),
-      verdict: this.#memory.verdict,
-      resize: this.#resizeReport(pod, observed),
-      actuated: this.#memory.actuated?.containers ?? new Map(),
-      areVolumesReady: this.#memory.volumes !== undefined,
-      isTerminal: this.#lifecycle === 'terminated',
-      isFinished: this.#lifecycle === 'terminated' && this.#memory.isTornDown,
-      // What a pod has come to stays: its last status may go while the rest is cleared away.
-      isProvisional: plan.actions.length > 0 && this.#lifecycle !== 'terminated',
-    });
+    };
+    await this.#deps.reporter.report(pod, observed, buildReport(pod, observed, plan, state));
   }
-}
-
-const DEADLINE_EXCEEDED: PodVerdict = {
-  reason: 'DeadlineExceeded',
-  message: 'Pod was active on the node longer than the specified deadline',
-};
-
-function deadlineAtMs({ spec, status }: Pod): number {
-  if (spec.activeDeadlineSeconds === undefined || status?.startTime === undefined)
-    return Number.POSITIVE_INFINITY;
-  return Date.parse(status.startTime) + spec.activeDeadlineSeconds * 1000;
-}
-
-/** Runs actions together; each gets a promise for the end of the stops that go before its own. */
-async function runInTurn(
-  actions: readonly PodAction[],
-  run: (action: PodAction, turn: Promise<unknown>) => Promise<void>,
-): Promise<void> {
-  const orderOf = (action: PodAction): number => (action.kind === 'stopContainer' ? action.order : 0);
-  const started: { readonly order: number; readonly done: Promise<void> }[] = [];
-  for (const action of actions.toSorted((a, b) => orderOf(a) - orderOf(b))) {
-    const order = orderOf(action);
-    const earlier = started.filter(other => other.order < order).map(({ done }) => done);
-    started.push({ order, done: run(action, Promise.all(earlier)) });
-  }
-  await Promise.all(started.map(({ done }) => done));
 }
 
 function podName({ metadata }: Pod): string {
