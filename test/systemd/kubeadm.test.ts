@@ -1,5 +1,5 @@
-// The real kubeadm makes a cluster on a machine where nodelet stands in the kubelet's place: the control plane itself runs
-// as static pods of nodelet.
+// The real kubeadm makes a cluster of two machines where nodelet stands in the kubelet's place: the control plane itself
+// runs as static pods of nodelet, and no node has another agent.
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
@@ -7,9 +7,11 @@ import { timedLog } from '../../hack/sandbox/command.ts';
 import { ensureControlPlaneBuilt } from '../../hack/sandbox/control-plane-build.ts';
 import { goArchitecture } from '../../hack/sandbox/go.ts';
 import { buildImageArchive } from '../../hack/sandbox/image-archive.ts';
+import { IMAGES } from '../../hack/sandbox/images.ts';
 import { CHECKOUT } from '../../hack/sandbox/paths.ts';
 import { runOk } from '../../hack/sandbox/run.ts';
 import { createSandbox, destroySandbox } from '../../hack/sandbox/sandbox.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { ensureDebianTree } from './debian-tree.ts';
 import { Machine, PACKAGES } from './machine.ts';
 
@@ -17,6 +19,8 @@ t.setTimeout(400_000);
 
 const SANDBOX = `kadm-${process.pid}`;
 const COMPONENTS = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'];
+const PREPARE = `DEBIAN_FRONTEND=noninteractive apt-get install --yes ${PACKAGES}/*.deb
+for name in kubeadm kubectl; do ln -s ${PACKAGES}/control-plane /usr/local/bin/$name; done`;
 const { signal } = new AbortController();
 const progress = { signal, log: timedLog() };
 const tree = await ensureDebianTree(progress);
@@ -24,23 +28,20 @@ t.teardown(async () => {
   if (!t.passing()) t.comment(await sh('journalctl -u kubelet -n 60 || true'));
   await destroySandbox(SANDBOX, progress);
 });
-const sandbox = await createSandbox({ name: SANDBOX, nodeCount: 1 }, progress);
+const sandbox = await createSandbox({ name: SANDBOX, nodeCount: 2 }, progress);
 const packages = join(sandbox.paths.root, 'packages');
 await mkdir(packages);
 await runOk(join(CHECKOUT, 'hack', 'package'), ['--out', packages, '--quick'], { signal });
 await addKubeadm();
-const node = sandbox.node();
-const machine = await Machine.boot(node, tree, { signal, packages });
-progress.log('machine has booted');
+const [machine, second] = await Promise.all([bootMachine('node-1'), bootMachine('node-2')]);
+progress.log('two machines have booted and have the package');
 
 t.test('kubeadm init works unchanged', async t => {
-  await sh(`DEBIAN_FRONTEND=noninteractive apt-get install --yes ${PACKAGES}/*.deb`);
-  await sh(`for name in kubeadm kubectl; do ln -s ${PACKAGES}/control-plane /usr/local/bin/$name; done`);
   await sh(`ctr -n k8s.io images import ${PACKAGES}/images.tar`);
   t.match(await sh('kubelet --version'), /^Kubernetes v1\.36/);
   const flags = [
     '--kubernetes-version=v1.36.4',
-    `--apiserver-advertise-address=${node.address}`,
+    `--apiserver-advertise-address=${sandbox.node().address}`,
     '--pod-network-cidr=10.244.0.0/16',
     '--ignore-preflight-errors=all', // cgroup version 1, and no kernel configuration to read
     '--skip-phases=addon/coredns,addon/kube-proxy', // nodelet is the service proxy, and CoreDNS has no image here
@@ -55,8 +56,26 @@ t.test('kubeadm init works unchanged', async t => {
   t.match(await kubectl('get node node-1 -o jsonpath={.status.nodeInfo.kubeletVersion}'), /nodelet/);
 });
 
-t.test('its certificate is rotated by the signer that it runs itself', async t => {
-  t.match(await sh('ls /var/lib/kubelet/pki'), 'kubelet-client-current.pem');
+t.test('kubeadm join adds a second machine, and a Service reaches its pod', async t => {
+  const line = (await sh('kubeadm token create --print-join-command')).trim();
+  t.match(await sh(`${line} --ignore-preflight-errors=all 2>&1`, second), 'This node has joined the cluster');
+  await kubectl('wait --for=create node/node-2 --timeout=30s');
+  await kubectl('wait --for=condition=Ready node/node-2 --timeout=60s');
+  t.match(await sh('ls /var/lib/kubelet/pki', second), 'kubelet-client-current.pem');
+
+  await kubectl(
+    'create clusterrolebinding nodelet:node-proxier --clusterrole=system:node-proxier --group=system:nodes',
+  );
+  await kubectl(`run web --image=${IMAGES.web} --image-pull-policy=Never --port=8080 --expose`);
+  await kubectl('wait --for=condition=Ready pod/web --timeout=60s');
+  t.equal(await kubectl('get pod web -o jsonpath={.spec.nodeName}'), 'node-2');
+  const address = await kubectl('get service web -o jsonpath={.spec.clusterIP}');
+  const script = `fetch('http://${address}:8080').then(answer => console.log(answer.status))`;
+  const answered = await waitFor('the Service to answer on the other machine', async () => {
+    const status = (await sh(`/usr/lib/nodelet/node -e "${script}"`)).trim();
+    return status !== '' && status;
+  });
+  t.equal(answered, '200');
 });
 
 /** kubeadm and kubectl, and the images of the control plane out of the same program. */
@@ -80,6 +99,12 @@ async function kubectl(args: string): Promise<string> {
   return await sh(`kubectl --kubeconfig /etc/kubernetes/admin.conf ${args}`);
 }
 
-async function sh(script: string): Promise<string> {
-  return await machine.run('sh', ['-c', script], { signal });
+async function bootMachine(name: string): Promise<Machine> {
+  const booted = await Machine.boot(sandbox.node(name), tree, { signal, packages });
+  await booted.run('sh', ['-c', PREPARE], { signal });
+  return booted;
+}
+
+async function sh(script: string, where = machine): Promise<string> {
+  return await where.run('sh', ['-c', script], { signal });
 }
