@@ -1,6 +1,6 @@
 // Without a running agent: what the container runtime shows, and what the agent said last.
 import { connectRuntime } from '../cri/connect.ts';
-import { explainObserved } from '../explain/build-offline.ts';
+import { explainObserved, withoutNextTry } from '../explain/build-offline.ts';
 import type { PodExplanation } from '../explain/explanation.ts';
 import { readLastState } from '../explain/last-state.ts';
 import { LAST_STATE_FILE } from '../explain/local-paths.ts';
@@ -22,7 +22,7 @@ export async function explainOffline(
       pod.namespace === namespace && pod.name === name;
     const last = (await readLastState(LAST_STATE_FILE))?.pods.find(isMeant);
     const observed = [...snapshots.all()].find(isMeant);
-    if (!observed) return last && { ...last, source: 'runtime' };
+    if (!observed) return last && { ...last, blocker: withoutNextTry(last.blocker), source: 'runtime' };
     return explainObserved(observed, last, Date.now());
   } finally {
     connection.close();

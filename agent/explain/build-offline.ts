@@ -1,6 +1,6 @@
 // An explanation from the runtime alone. Pure.
 import type { ObservedContainer, ObservedPod } from '../runtime/observed-pod.ts';
-import type { ExplainedStep, PodExplanation } from './explanation.ts';
+import type { Blocker, ExplainedStep, PodExplanation } from './explanation.ts';
 
 /** `last`: what the agent said before it went down. Its steps before the sandbox still hold. */
 export function explainObserved(
@@ -29,10 +29,15 @@ export function explainObserved(
       },
       ...[...newest.values()].map(explainContainer),
     ],
-    blocker: last?.blocker ?? (ended && { step: `container ${ended.name}`, ...endOf(ended) }),
+    // Nobody tries again while no agent runs.
+    blocker: withoutNextTry(last?.blocker) ?? (ended && { step: `container ${ended.name}`, ...endOf(ended) }),
     source: 'runtime',
     atMs: nowMs,
   };
+}
+
+export function withoutNextTry(blocker: Blocker | undefined): Blocker | undefined {
+  return blocker && { ...blocker, nextTryAtMs: undefined };
 }
 
 function explainContainer(container: ObservedContainer): ExplainedStep {
