@@ -41,6 +41,7 @@ export class DesiredServices {
   /** The keys of the slices of each Service. */
   readonly #slicesOf = new Map<ServiceKey, Set<string>>();
   readonly #readers = new Set<{ changed: Set<ServiceKey>; readonly wake: () => void }>();
+  readonly #endpointCounts: Record<Family, number> = { 4: 0, 6: 0 };
   #hasServices = false;
   #hasSlices = false;
 
@@ -52,6 +53,11 @@ export class DesiredServices {
   /** False until both lists are here: rules made of half the truth would refuse what runs. */
   get isComplete(): boolean {
     return this.#hasServices && this.#hasSlices;
+  }
+
+  /** Over all service ports, about: an endpoint in two slices counts twice. */
+  endpointCount(family: Family): number {
+    return this.#endpointCounts[family];
   }
 
   keys(): readonly ServiceKey[] {
@@ -133,8 +139,9 @@ export class DesiredServices {
     const slice = buildSlice(object);
     const known = this.#slices.get(key);
     const service = `${object.metadata.namespace ?? ''}/${owner ?? ''}`;
-    if (known && known.service !== service) this.#removeSlice(key);
+    if (known) this.#removeSlice(key);
     if (!owner || !slice) return;
+    this.#endpointCounts[slice.family] += slice.endpoints.length * slice.ports.length;
     this.#slices.set(key, { resourceVersion: object.metadata.resourceVersion, service, slice });
     const names = this.#slicesOf.get(service);
     if (names) names.add(key);
@@ -146,6 +153,8 @@ export class DesiredServices {
     const known = this.#slices.get(key);
     if (!known) return;
     this.#slices.delete(key);
+    const { family, endpoints, ports } = known.slice;
+    this.#endpointCounts[family] -= endpoints.length * ports.length;
     const names = this.#slicesOf.get(known.service);
     names?.delete(key);
     if (names?.size === 0) this.#slicesOf.delete(known.service);

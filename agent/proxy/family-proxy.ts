@@ -17,7 +17,7 @@ import { FamilyRules, missingJumps } from './family-rules.ts';
 import type { Jump } from './plan-base-rules.ts';
 import { planBites } from './plan-bites.ts';
 import type { ChainId, RuleContext, RulesetChange } from './ruleset.ts';
-import type { Family, PortState } from './service-port.ts';
+import type { Family } from './service-port.ts';
 
 const FAMILY_LABEL: Readonly<Record<Family, string>> = { 4: 'IPv4', 6: 'IPv6' };
 const BUCKETS = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8, 16, 32];
@@ -50,11 +50,13 @@ const repairs = new Counter({
 
 // A rolling update comes as a handful of events within milliseconds; more waiting would only be latency.
 const COALESCE_MS = 3;
-// After a change the tables rest as long as it took, so that a storm of changes leaves half of a core to others.
+// A storm of changes takes half of a core at most; a handful in a row does not wait.
+const BUSY_SHARE = 0.5;
+const MAX_CREDIT_MS = 500;
 const MAX_REST_MS = 1_000;
 const LOOK_EVERY_MS = 700; // flushed rules are to be back within a second
-// Reading ten thousand Services' rules takes seconds: looking must not cost more than a hundredth of the time.
-const DEEP_LOOK_REST = 100;
+// Reading ten thousand Services' rules takes seconds: looking must not cost more than a tenth of the time.
+const DEEP_LOOK_REST = 10;
 const YIELD_AFTER_MS = 5;
 const NFT_BITE_LINES = 3_000;
 const RETRY = { initialMs: 250, maxMs: 10_000, jitter: 0.2 };
@@ -90,7 +92,8 @@ export class FamilyProxy {
   #rules: FamilyRules | undefined;
   #generation: string | undefined;
   #deepLookAtMs = 0;
-  #endpointCount = 0;
+  #creditMs = MAX_CREDIT_MS;
+  #creditAtMs = 0;
   #hasEndpointComments = true;
   #isInUse: boolean;
   #hasLookedForLeftovers = false;
@@ -154,7 +157,7 @@ export class FamilyProxy {
     const { desired, family } = this.#deps;
     const base = this.#deps.context();
     if (!desired.isComplete || !base) return;
-    const context = { ...base, hasEndpointComments: this.#hasEndpointComments };
+    const context = { ...base, hasEndpointComments: this.#decideComments() };
     if (!this.#isInUse && !(await this.#findUse(signal))) return;
     this.#backend ??= (await readIptablesVersion(family, { signal })).backend;
     const startedMs = performance.now();
@@ -167,8 +170,7 @@ export class FamilyProxy {
     const durationMs = performance.now() - startedMs;
     syncDuration.observe({ ip_family: FAMILY_LABEL[family] }, durationMs / 1000);
     lastSync.set({ ip_family: FAMILY_LABEL[family] }, Date.now() / 1000);
-    this.#decideComments();
-    await sleep(Math.min(durationMs, MAX_REST_MS), { signal });
+    await this.#rest(durationMs, signal);
   }
 
   /** A cluster without IPv6 Services has no IPv6 rules, unless an earlier run left some. */
@@ -209,7 +211,6 @@ export class FamilyProxy {
     const goneSince = this.#changes.take();
     const rules = new FamilyRules(context);
     this.#rules = undefined;
-    this.#endpointCount = 0;
     const keys = desired.keys();
     const change = new Map<ChainId, readonly string[] | undefined>(rules.start());
     for await (const chains of this.#replaceAll(rules, keys))
@@ -232,7 +233,6 @@ export class FamilyProxy {
     let sinceMs = performance.now();
     for (const key of keys) {
       const next = desired.portStates(key, family);
-      this.#endpointCount += countEndpoints(next) - countEndpoints(rules.states(key));
       yield rules.replace(key, next);
       if (performance.now() - sinceMs < YIELD_AFTER_MS) continue;
       await yieldToEventLoop();
@@ -250,12 +250,20 @@ export class FamilyProxy {
     if (bites.length > 0) this.#generation = await this.#readGeneration();
   }
 
-  #decideComments(): void {
-    const wanted =
-      this.#endpointCount <= (this.#hasEndpointComments ? COMMENTS_OFF_ABOVE : COMMENTS_ON_BELOW);
-    if (wanted === this.#hasEndpointComments) return;
-    this.#hasEndpointComments = wanted;
-    this.#wakeup.wake();
+  #decideComments(): boolean {
+    const { desired, family } = this.#deps;
+    const most = this.#hasEndpointComments ? COMMENTS_OFF_ABOVE : COMMENTS_ON_BELOW;
+    this.#hasEndpointComments = desired.endpointCount(family) <= most;
+    return this.#hasEndpointComments;
+  }
+
+  /** Half of the time is for others, but a few changes that come together are written at once. */
+  async #rest(durationMs: number, signal: AbortSignal): Promise<void> {
+    const nowMs = performance.now();
+    const earnedMs = (nowMs - this.#creditAtMs) * BUSY_SHARE;
+    this.#creditMs = Math.min(MAX_CREDIT_MS, this.#creditMs + earnedMs) - durationMs;
+    this.#creditAtMs = nowMs;
+    if (this.#creditMs < 0) await sleep(Math.min(-this.#creditMs / BUSY_SHARE, MAX_REST_MS), { signal });
   }
 
   // ---- Looking after them
@@ -266,7 +274,7 @@ export class FamilyProxy {
     const startedMs = performance.now();
     const observed = await readTables(this.#deps.family, { signal });
     const damage = this.#rules?.findDamage(observed);
-    this.#deepLookAtMs = performance.now() + (performance.now() - startedMs) * DEEP_LOOK_REST * 0.1;
+    this.#deepLookAtMs = performance.now() + (performance.now() - startedMs) * DEEP_LOOK_REST;
     this.#generation = generation;
     if (damage === undefined) return false;
     repairs.inc({ ip_family: FAMILY_LABEL[this.#deps.family] });
@@ -277,8 +285,4 @@ export class FamilyProxy {
   async #readGeneration(): Promise<string> {
     return this.#backend === undefined ? '' : await readRulesGeneration(this.#deps.family, this.#backend);
   }
-}
-
-function countEndpoints(states: readonly PortState[]): number {
-  return states.reduce((sum, { endpoints }) => sum + endpoints.length, 0);
 }
