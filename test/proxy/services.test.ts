@@ -7,11 +7,12 @@ import { ask, askByUDP, askOften, Backends, clusterIP, HTTP_PORT, nodePort, podI
 // curl's words for a connection that is refused at once; one that gets no answer has `timed out`.
 const REFUSED = /Couldn't connect|refused/;
 
+t.setTimeout(120_000);
 const cluster = await useCluster(t);
 const backends = new Backends(cluster);
 const [node1, node2] = [await cluster.node('node-1'), await cluster.node('node-2')];
 const [address1, address2] = ['node-1', 'node-2'].map(name => cluster.sandbox.node(name).address);
-const [near, far] = await Promise.all([
+await Promise.all([
   backends.createServer('near', 'web', 'node-1'),
   backends.createServer('far', 'web', 'node-2'),
 ]);
@@ -153,5 +154,3 @@ t.test('flushed rules are back within a second, others are left alone', async t 
   t.match(await node1.shell('iptables-save -t nat'), ':SOMEBODY', 'a chain of somebody else stays');
   await node1.shell('iptables -t nat -F SOMEBODY && iptables -t nat -X SOMEBODY');
 });
-
-t.ok(near && far);
