@@ -22,7 +22,7 @@ export function formatKubeletUnit(nodeletUnit: string): string {
     .replace(/^ExecStart=.*$/m, EXEC_START);
 }
 
-const KUBEADM_CONDITION = `# Until kubeadm has written it there is nothing to run.
+const KUBEADM_CONDITION = `# Until kubeadm has written it there is nothing to run; where \`nodelet join\` was, nodelet.service runs.
 ConditionPathExists=/var/lib/kubelet/config.yaml
-Conflicts=nodelet.service
+ConditionPathExists=!/etc/nodelet/kubeconfig
 `;
