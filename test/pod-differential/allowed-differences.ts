@@ -27,6 +27,10 @@ export const ALLOWED_DIFFERENCES: readonly AllowedDifference[] = [
     line: /: conditions\.\d:PodReadyToStartContainers\.status: kubelet "True", nodelet "False"/,
     why: 'the kubelet may not look again after the sandbox of an ended pod has stopped',
   },
+  {
+    line: /: (?:missing|more) events? Warning Unhealthy .*Client\.Timeout exceeded while awaiting headers/,
+    why: 'a probe of one second is too short for either of them on a machine that is busy enough',
+  },
 ];
 
 /** The end comes to each node in its own time, and finds a pod where it then is. */
@@ -39,7 +43,7 @@ export const ALLOWED_AFTER_DELETION: readonly AllowedDifference[] = [
     line: /: missing event Warning Unhealthy .* probe errored .*context canceled/,
     why: 'the kubelet complains of a probe that the end of the pod broke off',
   },
-  { line: /restartCount: kubelet [23], nodelet [23]/, why: 'a crash loop goes on until the deletion' },
+  { line: /restartCount: kubelet [1-3], nodelet [1-3]$/, why: 'a crash loop goes on until the deletion' },
   {
     line: /^network-probes: (?:missing|more) events? Warning Unhealthy /,
     why: 'readiness is probed until the process is gone, and maybe once after',
