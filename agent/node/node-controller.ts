@@ -62,6 +62,7 @@ export const HEALTHY: NodeHealth = {
 };
 
 const ADDRESS_LOOK_MS = 60_000; // an address changes with DHCP or by hand
+const REFRESH_TIMEOUT_MS = 5_000;
 const FIRST_LOOK_MS = 3_000; // a runtime that answers does so in milliseconds
 
 /** `start` once, then `run` until its signal aborts. */
@@ -149,7 +150,8 @@ export class NodeController {
   /** Reads our Node ahead of the watch. */
   async refresh({ signal }: { signal: AbortSignal }): Promise<void> {
     const { name } = this.#settings.config.node;
-    this.#node.update(await this.#deps.api.get<Node>(nodePath(name), { signal }));
+    const options = { signal, timeoutMs: REFRESH_TIMEOUT_MS };
+    this.#node.update(await this.#deps.api.get<Node>(nodePath(name), options));
   }
 
   get machine(): MachineFacts {

@@ -58,6 +58,11 @@ export class PodAllocator {
     return { ...asked, pod: given, resize: { ...decided, pending } };
   }
 
+  /** All pods are known: what is kept of others is of no use. */
+  retain(podUIDs: ReadonlySet<string>): void {
+    this.#deps.allocated.retain(podUIDs);
+  }
+
   forget(podUID: string): void {
     this.#deps.allocated.remove(podUID);
   }

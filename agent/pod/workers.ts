@@ -21,6 +21,7 @@ export interface PodWorkersDeps extends WorkerDeps {
 
 /** Whose list of pods is complete: the API server's, or that of the node's own files and URL. */
 export type SourceGroup = 'api' | 'static';
+const ALL_GROUPS = 2;
 
 const PREEMPTED: PodVerdict = {
   reason: 'Preempting',
@@ -135,7 +136,14 @@ export class PodWorkers {
   completeDesired(group: SourceGroup): void {
     this.#complete.add(group);
     this.reconsider();
+    if (this.#complete.size === ALL_GROUPS) this.#forgetOthers();
     for (const { podUID } of this.#deps.snapshots.all()) this.#onRuntimeChange(podUID);
+  }
+
+  #forgetOthers(): void {
+    const known = new Set([...this.#desired.keys(), ...this.#workers.keys()]);
+    this.#deps.allocator.retain(known);
+    this.#deps.actuated.retain(known);
   }
 
   /** Our Node has changed, or a pod has ended: who waited may be let in now. */

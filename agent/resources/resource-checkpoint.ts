@@ -69,6 +69,11 @@ export class ResourceCheckpoint {
     if (this.#entries.delete(podUID)) this.#wakeup.wake();
   }
 
+  /** Forgets every pod that is not named: they went while no agent ran. */
+  retain(podUIDs: ReadonlySet<string>): void {
+    for (const podUID of this.#entries.keys()) if (!podUIDs.has(podUID)) this.remove(podUID);
+  }
+
   /** Writes what changes; lives until the signal aborts, and writes once more then. */
   async run({ signal }: { signal: AbortSignal }): Promise<void> {
     while (!signal.aborted) {
