@@ -12,7 +12,8 @@ import { statusOf, useCluster } from '../support/cluster.ts';
 
 const PROGRAM = '/usr/bin/docker-registry'; // hack/conformance installs it
 const ADDRESS = '127.0.0.1:5590';
-const IMAGE = `${ADDRESS}/team/private:1`;
+// A name of its own for each run: what one run may use is remembered on a sandbox that stays.
+const IMAGE = `${ADDRESS}/team/private-${Date.now()}:1`;
 const USER = 'reader';
 const PASSWORD = 'pull';
 // crypt(3) of the password, in bcrypt's form, which is all that the registry takes.
