@@ -72,7 +72,10 @@ const RUNTIME = {
     note: 'false here, true in the kubelet: cgroup v1 is supported',
   }),
   failSwapOn: bool(true, { status: accepted, flag: 'fail-swap-on' }),
-  'memorySwap.swapBehavior': choice(['NoSwap', 'LimitedSwap'], 'NoSwap', { status: accepted }),
+  'memorySwap.swapBehavior': choice(['NoSwap', 'LimitedSwap'], 'NoSwap', {
+    status: accepted,
+    note: 'always NoSwap',
+  }),
   protectKernelDefaults: bool(false, { status: accepted, flag: 'protect-kernel-defaults' }),
   oomScoreAdj: int(-999, {
     status: accepted,
