@@ -65,6 +65,17 @@ install_packages() {
   esac
 }
 
+# What Kubernetes' own suite and its images are built with and served from.
+install_suite_packages() {
+  local had_registry
+  had_registry=$(command -v docker-registry || true)
+  install_packages bzip2 docker-registry gcc libc6-dev make
+  if [ -z "$had_registry" ]; then
+    # Only nodes run it; the host's own is never to start because of us.
+    systemctl disable --quiet docker-registry.service 2>/dev/null || true # no systemd, no service
+  fi
+}
+
 install_node() {
   local architecture directory=$cache/node-$NODE_VERSION scratch
   NODE=$directory/bin/node
