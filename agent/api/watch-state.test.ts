@@ -13,6 +13,7 @@ function failed(error: unknown, lastedMs = 60_000): WatchOutcome {
 const expired = new ExpiredError('too old', { code: 'Expired' });
 const invalid = new InvalidError('sendInitialEvents is forbidden', { code: 'Invalid' });
 const denied = new DeniedError('no', { code: 'Forbidden' });
+const untrusted = new DeniedError('wrong CA', { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
 const lost = new UnavailableError('lost', { code: 'ConnectionLost' });
 const busy = new UnavailableError('busy', { code: 'TooManyRequests', retryAfterMs: 5000 });
 
@@ -86,6 +87,15 @@ const rows: readonly [string, WatchState, WatchOutcome, boolean, WatchState, str
     true,
   ],
   ['keeps its place while it is denied', watching, failed(denied), true, watching, 'backoff', true],
+  [
+    'leaves it to the client to tell of a wrong CA',
+    watching,
+    failed(untrusted),
+    true,
+    watching,
+    'backoff',
+    false,
+  ],
   ['keeps its place while the server is busy', watching, failed(busy), true, watching, 'backoff', true],
   ['survives errors of no class', watching, failed(new TypeError('bug')), true, streaming, 'backoff', true],
 ];

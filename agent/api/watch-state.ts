@@ -75,6 +75,9 @@ function afterEnd(
   return { state, pause: BACKOFF, trouble: 'the watch ended at once and without events' };
 }
 
+/** The codes of a DeniedError that a server said; others come from the making of the connection. */
+const ANSWERS: readonly string[] = ['Forbidden', 'Unauthorized'];
+
 interface Failure {
   readonly error: unknown;
   readonly lastedMs: number;
@@ -87,6 +90,8 @@ function afterFailure(state: WatchState, { error, lastedMs }: Failure, canStream
   if (error instanceof UnavailableError && error.code === 'ConnectionLost') {
     return calm(state, lastedMs < SHORT_WATCH_MS ? BRIEF : NO_PAUSE);
   }
+  // No connection at all: the client itself tells why, once for all watches.
+  if (error instanceof DeniedError && !ANSWERS.includes(error.code)) return calm(state, BACKOFF);
   const trouble = error instanceof Error ? error.message : String(error);
   if (error instanceof UnavailableError) {
     return { state, pause: { kind: 'backoff', atLeastMs: error.retryAfterMs ?? 0 }, trouble };
