@@ -10,6 +10,7 @@ import { type CriEvent, watchCriEvents } from '../../agent/cri/cri-events.ts';
 import { ConflictError, InvalidError, NotFoundError, UnavailableError } from '../../agent/lib/errors.ts';
 import { nanosecondsToMs } from '../../agent/lib/nanoseconds.ts';
 import type { ContainerConfig, PodSandboxConfig } from '../../cri-proto/runtime.v1.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { type IsolatedContainerd, startIsolatedContainerd } from './isolated-containerd.ts';
 import type { TinyImage } from './tiny-image.ts';
 
@@ -46,8 +47,10 @@ t.test('the runtime says what it is', async t => {
 });
 
 t.test('images are listed, found, and missing without an error', async t => {
-  const names = (await images.listImages(options)).flatMap(image => image.repoTags);
-  t.ok(names.includes(BUSYBOX.name));
+  // An import reaches the CRI's own list by an event.
+  await waitFor('the image to be listed', async () =>
+    (await images.listImages(options)).some(image => image.repoTags.includes(BUSYBOX.name)),
+  );
   t.match(await images.imageStatus({ image: BUSYBOX.name }, options), { repoTags: [BUSYBOX.name] });
   t.equal(await images.imageStatus({ image: 'nodelet.test/absent:1' }, options), undefined);
   t.match(await images.imageFsInfo(options), { imageFilesystems: [{ fsId: { mountpoint: /containerd/ } }] });

@@ -9,7 +9,7 @@ import type { Container, ContainerStatus, Pod, Probe } from '../../agent/api/obj
 import { connectRuntime } from '../../agent/cri/connect.ts';
 import { systemClock } from '../../agent/lib/clock.ts';
 import { createSilentLogger } from '../../agent/lib/logger.ts';
-import { metricsRegistry } from '../../agent/lib/metrics.ts';
+import { metricsRegistry, probeMetricsRegistry } from '../../agent/lib/metrics.ts';
 import { ProbeManager } from '../../agent/probe/probe-manager.ts';
 import type {
   ObservedContainer,
@@ -361,10 +361,10 @@ t.test('series are there while the pod is', async t => {
   await waitFor('ready', () => readinessOf(fixture, 'a') === 'success');
   const labels = 'probe_type="Readiness",container="main",pod="p",namespace="n"';
   await delay(10);
-  const text = await metricsRegistry.metrics();
+  const text = await probeMetricsRegistry.metrics();
   t.match(text, new RegExp(`prober_probe_total\\{${labels},pod_uid="${UID}",result="successful"\\} 1`));
   t.match(text, new RegExp(`prober_probe_duration_seconds_count\\{${labels}\\} 1`));
   fixture.manager.remove(UID);
-  t.notMatch(await metricsRegistry.metrics(), new RegExp(`pod_uid="${UID}"`));
+  t.notMatch(await probeMetricsRegistry.metrics(), new RegExp(`pod_uid="${UID}"`));
   t.same(fixture.manager.verdicts(UID, 'main', 'a'), {});
 });
