@@ -6,7 +6,7 @@ import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import type { PodExplanation } from './explanation.ts';
 
-const LOOK_MS = 10_000;
+const LOOK_MS = 30_000;
 const FILE_MODE = 0o600;
 
 export interface LastState {
@@ -14,7 +14,7 @@ export interface LastState {
   readonly pods: readonly PodExplanation[];
 }
 
-/** Writes what holds pods up, every ten seconds if it has changed and once more at the end. */
+/** Writes what holds pods up, every half minute if it has changed and once more at the end. */
 export async function runLastState(
   path: string,
   explainAll: () => readonly PodExplanation[],
