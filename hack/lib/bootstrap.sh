@@ -65,6 +65,14 @@ install_packages() {
   esac
 }
 
+# Each control plane and node follows some thirty things by inotify; the kernel's default of 128 is too few for a handful.
+raise_inotify_limit() {
+  local limit=/proc/sys/fs/inotify/max_user_instances
+  [ "$(cat "$limit")" -ge 1024 ] && return
+  say "fs.inotify.max_user_instances: from $(cat "$limit") to 1024"
+  echo 1024 >"$limit"
+}
+
 # What Kubernetes' own suite and its images are built with and served from.
 install_suite_packages() {
   local had_registry
