@@ -20,14 +20,13 @@ import { type FileOutcome, runTestFile } from './test-run/run-file.ts';
 const LOG_ROOT = '/var/log/nodelet-test';
 const LOG_DIRECTORY = join(LOG_ROOT, String(process.pid));
 const QUOTED_LINES = 40;
-/** The sandboxes, by the lane that has it. */
-const SANDBOX_NODES: Readonly<Record<SandboxLane, number>> = { sandbox: 2, second: 2, faults: 1 };
+const SHARED_NODES = 2;
 // More than a few failures are no accident.
 const MAX_SECOND_TRIES = 5;
 
 /** These break things on purpose, one after the other, on a sandbox of their own. */
 const FAULTS = 'test/faults/';
-/** These share a sandbox with two nodes, one after the other; the rest makes its own world. */
+/** These share the sandbox with two nodes, one after the other; the rest makes its own world. */
 const ON_SANDBOX = [
   'test/explain/',
   'test/join/',
@@ -39,15 +38,6 @@ const ON_SANDBOX = [
   'test/scale/',
   'test/server/',
   'test/walks/',
-];
-/** These go to a second lane with such a sandbox, so that all lanes take about the same time. */
-const IN_SECOND_LANE = [
-  'test/explain/',
-  'test/pod/',
-  'test/server/',
-  'test/systemd/package',
-  'test/systemd/service',
-  'test/walks/w9',
 ];
 /** These measure or count what others would disturb: last, with nothing else running. */
 const ALONE = ['test/pod/delete', 'test/probe/pods', 'test/volume/shared-config'];
@@ -90,18 +80,25 @@ async function testAll(
   await mkdir(LOG_DIRECTORY, { recursive: true });
   await removeLeftovers(log);
   if (!integrationOnly && words.length === 0 && !(await check(signal))) return;
-  const lanes = Map.groupBy(files, laneOf);
-  const sandboxes = [...new Set([...lanes.keys()].filter(lane => lane !== 'own').map(sandboxLane))];
+  // At most 12 characters, and names that no other run of this command has.
+  const shared = `test-${process.pid}`;
+  const broken = `flt-${process.pid}`;
+  const sandboxes = new Map<string, number>();
+  if (files.some(file => startsWithAny(file, ON_SANDBOX))) sandboxes.set(shared, SHARED_NODES);
+  if (files.some(file => file.startsWith(FAULTS))) sandboxes.set(broken, 1);
   try {
-    for (const lane of sandboxes) {
-      const options = { name: sandboxName(lane), nodeCount: SANDBOX_NODES[lane] };
-      const sandbox = await createSandbox(options, { signal, log });
+    for (const [name, nodeCount] of sandboxes) {
+      const sandbox = await createSandbox({ name, nodeCount }, { signal, log });
       await startAgents(sandbox, { signal, log });
     }
     const tools = await findTools(signal);
-    await runLanes(lanes, tools, { isJudged: words.length === 0 }, signal);
+    const envOf = (file: string): NodeJS.ProcessEnv => ({
+      ...tools,
+      NODELET_TEST_SANDBOX: file.startsWith(FAULTS) ? broken : shared,
+    });
+    await runFiles(files, { envOf, isJudged: words.length === 0 }, signal);
   } finally {
-    for (const name of sandboxes.map(sandboxName)) {
+    for (const name of sandboxes.keys()) {
       if (failures.length > 0) await keepLogs(name);
       await destroySandbox(name, { signal: new AbortController().signal, log });
     }
@@ -150,52 +147,45 @@ async function findTools(signal: AbortSignal): Promise<NodeJS.ProcessEnv> {
   return { ...go, NODELET_CONTROL_PLANE: join(programs, 'control-plane') };
 }
 
+type EnvironmentOf = (file: string) => NodeJS.ProcessEnv;
+
 /**
- * The lanes side by side, each with one file at a time, and the conformance specs beside them; then, one by one, those
+ * Three lanes side by side, each with one file at a time, and the conformance specs beside them; then, one by one, those
  * that must be alone.
  */
-async function runLanes(
-  lanes: ReadonlyMap<Lane, readonly string[]>,
-  tools: NodeJS.ProcessEnv,
-  { isJudged }: { readonly isJudged: boolean },
+async function runFiles(
+  files: readonly string[],
+  { envOf, isJudged }: { readonly envOf: EnvironmentOf; readonly isJudged: boolean },
   signal: AbortSignal,
 ): Promise<void> {
-  const count = [...lanes.values()].flat().length;
-  const again: { readonly outcome: FileOutcome; readonly env: NodeJS.ProcessEnv }[] = [];
+  const lanes = Map.groupBy(files, laneOf);
+  const again: FileOutcome[] = [];
   let done = 0;
   const runLane = async (lane: Lane): Promise<void> => {
-    const env = { ...tools, NODELET_TEST_SANDBOX: sandboxName(sandboxLane(lane)) };
     for (const file of lanes.get(lane) ?? []) {
-      const outcome = await runTestFile(file, { logDirectory: LOG_DIRECTORY, env, signal });
+      const outcome = await runTestFile(file, { logDirectory: LOG_DIRECTORY, env: envOf(file), signal });
       done += 1;
-      if (outcome.failed > 0) again.push({ outcome, env });
-      record(outcome, `${done}/${count}`);
+      if (outcome.failed > 0) again.push(outcome);
+      record(outcome, `${done}/${files.length}`);
     }
   };
-  const together = (['faults', 'sandbox', 'second', 'own'] as const).map(runLane);
-  await Promise.all([...together, ...(isJudged ? [judge(signal)] : [])]);
+  await Promise.all([
+    runLane('faults'),
+    runLane('sandbox'),
+    runLane('own'),
+    ...(isJudged ? [judge(signal)] : []),
+  ]);
   await runLane('alone');
-  for (const { outcome, env } of again.slice(0, MAX_SECOND_TRIES)) await tryAgain(outcome, env, signal);
+  for (const outcome of again.slice(0, MAX_SECOND_TRIES))
+    await tryAgain(outcome, envOf(outcome.file), signal);
 }
 
-type SandboxLane = 'faults' | 'sandbox' | 'second';
-type Lane = SandboxLane | 'own' | 'alone';
+type Lane = 'faults' | 'sandbox' | 'own' | 'alone';
 
 function laneOf(file: string): Lane {
   if (startsWithAny(file, ALONE)) return 'alone';
   if (file.startsWith(FAULTS)) return 'faults';
-  if (startsWithAny(file, IN_SECOND_LANE)) return 'second';
   return startsWithAny(file, ON_SANDBOX) ? 'sandbox' : 'own';
-}
-
-/** Whose sandbox the files of a lane use, if they use one. */
-function sandboxLane(lane: Lane): SandboxLane {
-  return lane === 'faults' || lane === 'second' ? lane : 'sandbox';
-}
-
-/** At most 12 characters, and a name that no other run of this command has. */
-function sandboxName(lane: SandboxLane): string {
-  return `${{ faults: 'flt', sandbox: 'test', second: 'tst2' }[lane]}-${process.pid}`;
 }
 
 /**
