@@ -1,54 +1,23 @@
 #!/usr/bin/env node
-// Composition root: configuration -> edges -> subsystems -> run until a signal. No logic lives here.
+// Composition root: the command line, and the agent behind `run`. No logic lives here.
 
 import { runCli } from './cli/cli.ts';
-import { doctorContext } from './cli/doctor.ts';
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK } from './cli/exit-codes.ts';
 import type { Config } from './config/config.ts';
-import { NODELET_VERSION } from './config/version.ts';
-import { runNode } from './daemon/run-node.ts';
-import { reportAfterStart } from './doctor/examine.ts';
-import { isJournalStream, JournalStream } from './host/journal.ts';
-import { NOTIFY_VARIABLES, parseNotifyEnvironment, ServiceNotifier } from './host/notify.ts';
-import { InvalidError } from './lib/errors.ts';
-import { createLogger, type Logger } from './lib/logger.ts';
 
+const EXIT_CODES = { stopped: EXIT_OK, failed: EXIT_FAILURE, wrongConfiguration: EXIT_CONFIG };
+
+// What `run` needs is loaded when it runs: every other command answers at once.
 async function runAgent(config: Config, notices: readonly string[]): Promise<number> {
-  const notifier = new ServiceNotifier(parseNotifyEnvironment(process.env, process.pid));
-  for (const name of NOTIFY_VARIABLES) delete process.env[name];
-  const logger = await openLogger(config.log);
-  const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      logger.info({ signal }, 'stopping; pods keep running');
-      notifier.stopping();
-      stop.abort();
-    });
-  }
-  logger.info({ version: NODELET_VERSION, node: config.node.name }, 'starting');
-  for (const notice of notices) logger.warn(notice);
-  try {
-    const afterStart = (signal: AbortSignal): Promise<void> =>
-      reportAfterStart(doctorContext(config), logger, { signal });
-    await runNode(config, logger, notifier, afterStart, stop.signal);
-    return EXIT_OK;
-  } catch (error) {
-    logger.error({ err: error }, 'cannot go on');
-    return error instanceof InvalidError ? EXIT_CONFIG : EXIT_FAILURE;
-  } finally {
-    logger.flush();
-  }
-}
-
-function openLogger({ level, format }: Config['log']): Promise<Logger> {
-  const isUnderJournal = format === 'auto' && isJournalStream(process.env['JOURNAL_STREAM'], 1);
-  const isJournal = format === 'journal' || isUnderJournal;
-  const isPlain = format === 'json' || format === 'text';
-  return createLogger({
-    level,
-    ...(isPlain ? { format } : {}),
-    ...(isJournal ? { stream: new JournalStream() } : {}),
-  });
+  const [agent, doctor] = await Promise.all([
+    import('./daemon/run-agent.ts'),
+    import('./doctor/report-after-start.ts'),
+  ]);
+  const context = async () => (await import('./cli/doctor.ts')).doctorContext(config);
+  const end = await agent.runAgent(config, notices, (logger, signal) =>
+    doctor.reportAfterStart(context, logger, { signal }),
+  );
+  return EXIT_CODES[end];
 }
 
 process.exitCode = await runCli(process.argv.slice(2), {

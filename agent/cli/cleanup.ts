@@ -13,12 +13,10 @@ import { complain, type Output } from './output.ts';
 const BITE_LINES = 3_000;
 
 export function cleanupCommand(output: Output, exit: (code: number) => void): Command {
-  const command = new Command('cleanup')
-    .description("take nodelet's packet rules, routes and CNI configuration off this machine")
-    .addHelpText(
-      'after',
-      '\nStop nodelet first: it puts back what is missing. Pods and volumes are not touched.',
-    );
+  const command = new Command('cleanup').addHelpText(
+    'after',
+    '\nStop nodelet first: it puts back what is missing. Pods and volumes are not touched.',
+  );
   return addConfigFlags(command).action(async () => {
     const loaded = await loadCommandConfig(command, output);
     exit(loaded === undefined ? EXIT_CONFIG : await cleanUp(loaded.config, output));

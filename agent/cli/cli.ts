@@ -1,9 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { errorMessage } from '../lib/errors.ts';
-import { cleanupCommand } from './cleanup.ts';
-import { configFieldsCommand } from './config-fields.ts';
-import { configShowCommand } from './config-show.ts';
-import { doctorCommand } from './doctor.ts';
+import { type CliDeps, COMMANDS, type Exit } from './commands.ts';
 import {
   EXIT_CONFIG,
   EXIT_DENIED,
@@ -12,27 +9,16 @@ import {
   EXIT_UNAVAILABLE,
   EXIT_USAGE,
 } from './exit-codes.ts';
-import { explainCommand } from './explain.ts';
-import { joinCommand } from './join.ts';
-import { leaveCommand } from './leave.ts';
-import { complain, type Output } from './output.ts';
-import { type RunAgent, runCommand } from './run.ts';
-import { serviceCommand } from './service.ts';
-import { statusCommand } from './status.ts';
-import { versionCommand } from './version.ts';
-
-export interface CliDeps {
-  readonly runAgent: RunAgent;
-  readonly output: Output;
-}
+import { complain } from './output.ts';
 
 /** Runs one command line (without node and script) and returns the exit code. */
 export async function runCli(args: readonly string[], deps: CliDeps): Promise<number> {
   const { output } = deps;
   let exitCode = EXIT_OK;
-  const program = buildProgram(deps, code => {
+  const exit = (code: number): void => {
     exitCode = code;
-  });
+  };
+  const program = await buildProgram(deps, exit, name => name === args[0]);
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
@@ -43,25 +29,19 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<nu
   return exitCode;
 }
 
-/** Every command; the man page and the completion of the package are made from it too. */
-export function buildProgram({ runAgent, output }: CliDeps, exit: (code: number) => void): Command {
-  const config = new Command('config')
-    .description('look at the configuration')
-    .addCommand(configShowCommand(output, exit))
-    .addCommand(configFieldsCommand(output));
-  const program = new Command('nodelet')
-    .description('kubelet and kube-proxy in one daemon')
-    .addCommand(runCommand(runAgent, output, exit))
-    .addCommand(joinCommand(output, exit))
-    .addCommand(leaveCommand(output, exit))
-    .addCommand(doctorCommand(output, exit))
-    .addCommand(statusCommand(output, exit))
-    .addCommand(explainCommand(output, exit))
-    .addCommand(config)
-    .addCommand(serviceCommand(output, exit))
-    .addCommand(cleanupCommand(output, exit))
-    .addCommand(versionCommand(output))
-    .addHelpText('after', `\n${EXIT_CODES}`);
+/** The man page and the completion of the package are made from it too. What is not `isNeeded` is a name to list only. */
+export async function buildProgram(
+  deps: CliDeps,
+  exit: Exit,
+  isNeeded: (name: string) => boolean = () => true,
+): Promise<Command> {
+  const { output } = deps;
+  const program = new Command('nodelet').description('kubelet and kube-proxy in one daemon');
+  for (const { name, description, load } of COMMANDS) {
+    const command = isNeeded(name) ? await load(deps, exit) : new Command(name);
+    program.addCommand(command.description(description));
+  }
+  program.addHelpText('after', `\n${EXIT_CODES}`);
   for (const command of withSubcommands(program)) {
     command.exitOverride();
     command.helpCommand(false);

@@ -15,7 +15,6 @@ const API_TIMEOUT_MS = 1_300;
 
 export function doctorCommand(output: Output, exit: (code: number) => void): Command {
   const command = new Command('doctor')
-    .description('look at this machine: what keeps it from being a good node, and the command that mends it')
     .option('--json', 'print JSON')
     .option('--all', 'also print what is in order')
     .addHelpText(

@@ -2,7 +2,6 @@ import { Command } from 'commander';
 import type { PodExplanation } from '../explain/explanation.ts';
 import { formatExplanation } from '../explain/format-explanation.ts';
 import { EXIT_FAILURE, EXIT_USAGE } from './exit-codes.ts';
-import { explainOffline } from './explain-offline.ts';
 import { askAgent } from './local-request.ts';
 import { complain, type Output } from './output.ts';
 
@@ -36,7 +35,7 @@ export function explainCommand(output: Output, exit: (code: number) => void): Co
       }
       output.out(options.json ? `${JSON.stringify(found)}\n` : formatExplanation(found, Date.now()));
     });
-  return new Command('explain').description('why things on this node are as they are').addCommand(pod);
+  return new Command('explain').addCommand(pod);
 }
 
 interface Subject {
@@ -61,5 +60,6 @@ async function findExplanation(
   if (answer.kind === 'found') return answer.value;
   if (answer.kind === 'notFound') return undefined;
   complain(output, `no agent answers here (${answer.reason}); asking the container runtime`);
+  const { explainOffline } = await import('./explain-offline.ts'); // with all that speaks CRI
   return await explainOffline(containerRuntimeEndpoint, subject);
 }

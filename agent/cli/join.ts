@@ -37,7 +37,6 @@ It may be said again: what is done stays as it is.`;
 
 export function joinCommand(output: Output, exit: (code: number) => void): Command {
   return new Command('join')
-    .description('make this machine a node of a cluster, and start the service')
     .argument('[server]', 'address of the API server, e.g. 10.0.0.1:6443')
     .option('--token <token>', 'bootstrap token, as from `kubeadm token create`')
     .option(

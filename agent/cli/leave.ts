@@ -31,7 +31,6 @@ It may be said again: a machine that is half gone goes on from there.`;
 
 export function leaveCommand(output: Output, exit: (code: number) => void): Command {
   const command = new Command('leave')
-    .description('move the pods away and make this machine no node any more')
     .option('--no-drain', 'end the pods here instead of moving them away first')
     .option('--timeout <duration>', 'how long pods are waited for', '5m')
     .addHelpText('after', EXPLANATION);

@@ -10,7 +10,7 @@ import { complain, type Output } from './output.ts';
 export type RunAgent = (config: Config, notices: readonly string[]) => Promise<number>;
 
 export function runCommand(runAgent: RunAgent, output: Output, exit: (code: number) => void): Command {
-  const command = new Command('run').description('run the node: pods, network and status, until a signal');
+  const command = new Command('run');
   return addConfigFlags(command).action(async () => {
     const loaded = await loadCommandConfig(command, output);
     if (loaded === undefined) {

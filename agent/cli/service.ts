@@ -53,7 +53,7 @@ export function serviceCommand(output: Output, exit: (code: number) => void): Co
       exit(EXIT_FAILURE);
     }
   });
-  return new Command('service').description('look at Services on this node').addCommand(trace);
+  return new Command('service').addCommand(trace);
 }
 
 // ---- Facts

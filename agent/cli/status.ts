@@ -16,7 +16,6 @@ const CLEAR_SCREEN = '\u001b[H\u001b[2J\u001b[3J';
 
 export function statusCommand(output: Output, exit: (code: number) => void): Command {
   return new Command('status')
-    .description('one screen about this node: ready or why not, pods, certificates, API server, rules')
     .option('--json', 'print JSON')
     .option('--watch', 'show it again every second until interrupted')
     .addHelpText('after', '\nExit code 1: the node is not Ready.')

@@ -4,7 +4,6 @@ import type { Output } from './output.ts';
 
 export function versionCommand(output: Output): Command {
   return new Command('version')
-    .description('print the versions of nodelet, of the Kubernetes it follows, and of Node.js')
     .option('--json', 'print JSON')
     .action(({ json }: { readonly json?: boolean }) => {
       output.out(json ? `${JSON.stringify(VERSIONS)}\n` : `${VERSION_LINE}\n`);

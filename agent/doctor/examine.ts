@@ -1,8 +1,6 @@
 // All checks at once, each with its own time: one that hangs must not hide what the others found.
 
 import { errorMessage } from '../lib/errors.ts';
-import type { Logger } from '../lib/logger.ts';
-import { sleep } from '../lib/sleep.ts';
 import { apiServer } from './api-server.ts';
 import { cgroups } from './cgroups.ts';
 import { disk } from './disk.ts';
@@ -43,7 +41,6 @@ export const CHECKS: readonly Check[] = [
 ];
 
 const CHECK_TIMEOUT_MS = 1_500;
-const REPORT_AFTER_MS = 15_000;
 
 export async function examine(
   context: DoctorContext,
@@ -54,19 +51,6 @@ export async function examine(
     return remarks.map(remark => ({ check: check.name, ...remark }));
   });
   return (await Promise.all(findings)).flat();
-}
-
-/** Once after a start: each failure as a log line. Later than the start, which itself mends some of them. */
-export async function reportAfterStart(
-  context: DoctorContext,
-  logger: Logger,
-  { signal }: { readonly signal: AbortSignal },
-): Promise<void> {
-  await sleep(REPORT_AFTER_MS, { signal });
-  if (signal.aborted) return;
-  for (const { check, status, message, mend } of await examine(context, { signal })) {
-    if (status === 'fail') logger.warn({ check, reason: message, mend }, 'this machine has a fault');
-  }
 }
 
 async function runCheck(

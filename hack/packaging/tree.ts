@@ -31,7 +31,7 @@ export async function writeTree(root: string, { signal }: { readonly signal: Abo
   await put(root, 'usr/lib/systemd/system/nodelet.service', unit);
   await put(root, 'usr/lib/systemd/system/kubelet.service', formatKubeletUnit(unit));
   await copyInto(root, 'usr/share/nodelet/config.yaml', 'systemd/config.yaml');
-  const program = buildProgram(
+  const program = await buildProgram(
     { runAgent: async () => 0, output: { out: () => {}, err: () => {} } },
     () => {},
   );
