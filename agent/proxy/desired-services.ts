@@ -19,6 +19,7 @@ export type ServiceKey = string;
 
 /** Which Services changed since a reader looked last. */
 export interface ServiceChanges {
+  readonly isPending: boolean;
   take(): ReadonlySet<ServiceKey>;
 }
 
@@ -80,6 +81,9 @@ export class DesiredServices {
     const reader = { changed: new Set<ServiceKey>(), wake };
     this.#readers.add(reader);
     return {
+      get isPending() {
+        return reader.changed.size > 0;
+      },
       take: () => {
         const { changed } = reader;
         reader.changed = new Set();

@@ -11,10 +11,10 @@ import type { Logger } from '../lib/logger.ts';
 import { metricsRegistry } from '../lib/metrics.ts';
 import { sleep } from '../lib/sleep.ts';
 import { Wakeup } from '../lib/wakeup.ts';
+import { BiteWriter } from './bite-writer.ts';
 import { buildRestoreInput } from './build-restore-input.ts';
 import type { DesiredServices, ServiceChanges, ServiceKey } from './desired-services.ts';
 import { FamilyRules, missingJumps } from './family-rules.ts';
-import type { Jump } from './plan-base-rules.ts';
 import { planBites } from './plan-bites.ts';
 import type { ChainId, RuleContext, RulesetChange } from './ruleset.ts';
 import type { Family } from './service-port.ts';
@@ -55,6 +55,7 @@ const BUSY_SHARE = 0.5;
 const MAX_CREDIT_MS = 500;
 const MAX_REST_MS = 1_000;
 const LOOK_EVERY_MS = 700; // flushed rules are to be back within a second
+const NOTHING_TO_LOOK_AT_MS = 3_600_000; // until Services come, which wakes
 // Reading ten thousand Services' rules takes seconds: looking must not cost more than a tenth of the time.
 const DEEP_LOOK_REST = 10;
 const YIELD_AFTER_MS = 5;
@@ -66,11 +67,13 @@ const MISSING_RETRY_MS = 60_000;
 const COMMENTS_OFF_ABOVE = 1_000;
 const COMMENTS_ON_BELOW = 800;
 
+export type FamilyContext = Omit<RuleContext, 'hasEndpointComments'>;
+
 export interface FamilyProxyDeps {
   readonly family: Family;
   readonly desired: DesiredServices;
-  /** What the rules depend on besides Services, read anew in each pass; undefined: not known yet. */
-  readonly context: () => Omit<RuleContext, 'hasEndpointComments'> | undefined;
+  /** What the rules depend on besides Services, the same object while it is the same; undefined: not known yet. */
+  readonly context: () => FamilyContext | undefined;
   /** After rules were written for these Services. */
   readonly onWritten: (change: WrittenChange) => Promise<void>;
   readonly logger: Logger;
@@ -90,6 +93,7 @@ export class FamilyProxy {
   #backend: IptablesBackend | undefined;
   /** undefined: what is in the kernel is not known, the next pass writes everything. */
   #rules: FamilyRules | undefined;
+  #context: FamilyContext | undefined;
   #generation: string | undefined;
   #deepLookAtMs = 0;
   #creditMs = MAX_CREDIT_MS;
@@ -123,7 +127,7 @@ export class FamilyProxy {
     let delayMs = LOOK_EVERY_MS;
     while (!signal.aborted) {
       await this.#wakeup.wait(delayMs, { signal });
-      await sleep(COALESCE_MS, { signal });
+      if (this.#changes.isPending) await sleep(COALESCE_MS, { signal });
       if (signal.aborted) return;
       delayMs = await this.#attempt(signal);
     }
@@ -135,7 +139,7 @@ export class FamilyProxy {
       await this.#pass(signal);
       if (this.#backoff.failures > 0) this.#logger.info('Service rules can be written again');
       this.#backoff.reset();
-      return LOOK_EVERY_MS;
+      return this.#rules ? LOOK_EVERY_MS : NOTHING_TO_LOOK_AT_MS;
     } catch (error) {
       if (signal.aborted) return 0;
       this.#rules = undefined;
@@ -157,15 +161,17 @@ export class FamilyProxy {
     const { desired, family } = this.#deps;
     const base = this.#deps.context();
     if (!desired.isComplete || !base) return;
-    const context = { ...base, hasEndpointComments: this.#decideComments() };
     if (!this.#isInUse && !(await this.#findUse(signal))) return;
     this.#backend ??= (await readIptablesVersion(family, { signal })).backend;
     const startedMs = performance.now();
-    const isKnown = this.#rules && JSON.stringify(this.#rules.context) === JSON.stringify(context);
+    const hasEndpointComments = this.#decideComments();
+    const isKnown =
+      this.#context === base && this.#rules?.context.hasEndpointComments === hasEndpointComments;
     if (isKnown && !(await this.#isDamaged(signal))) {
       if (!(await this.#writeChanges(signal))) return;
     } else {
-      await this.#writeAll(context, signal);
+      await this.#writeAll({ ...base, hasEndpointComments }, signal);
+      this.#context = base;
     }
     const durationMs = performance.now() - startedMs;
     syncDuration.observe({ ip_family: FAMILY_LABEL[family] }, durationMs / 1000);
@@ -198,7 +204,7 @@ export class FamilyProxy {
     for await (const chains of this.#replaceAll(rules, changed))
       for (const [id, content] of chains) change.set(id, content);
     for (const [id, content] of rules.finish()) change.set(id, content);
-    await this.#restore(change, [], signal);
+    await this.#restore(change, signal);
     this.#logger.debug({ services: changed.size, chains: change.size }, 'Service rules changed');
     await this.#deps.onWritten({ family: this.#deps.family, services: changed });
     return change.size > 0;
@@ -212,12 +218,13 @@ export class FamilyProxy {
     const rules = new FamilyRules(context);
     this.#rules = undefined;
     const keys = desired.keys();
-    const change = new Map<ChainId, readonly string[] | undefined>(rules.start());
-    for await (const chains of this.#replaceAll(rules, keys))
-      for (const [id, content] of chains) change.set(id, content);
-    for (const [id, content] of rules.finish()) change.set(id, content);
-    for (const [id] of rules.staleChains(observed)) change.set(id, undefined);
-    await this.#restore(change, missingJumps(observed), signal);
+    const writer = new BiteWriter({ family, maxLines: this.#biteLines, signal });
+    await writer.add(rules.start());
+    for await (const chains of this.#replaceAll(rules, keys)) await writer.add(chains);
+    await writer.add(rules.finish());
+    for (const bite of planBites(rules.staleChains(observed), this.#biteLines)) await writer.add(bite);
+    await writer.finish(missingJumps(observed));
+    this.#generation = await this.#readGeneration();
     this.#rules = rules;
     await this.#deps.onWritten({ family, services: new Set([...keys, ...goneSince]) });
     const durationMs = Math.round(performance.now() - startedMs);
@@ -240,14 +247,15 @@ export class FamilyProxy {
     }
   }
 
-  async #restore(change: RulesetChange, jumps: readonly Jump[], signal: AbortSignal): Promise<void> {
+  async #restore(change: RulesetChange, signal: AbortSignal): Promise<void> {
     const { family } = this.#deps;
-    const bites = planBites(change, this.#backend === 'nft' ? NFT_BITE_LINES : Number.POSITIVE_INFINITY);
-    for (const bite of bites) {
-      const isLast = bite === bites.at(-1);
-      await restoreRules({ family, input: buildRestoreInput(bite, isLast ? jumps : []), signal });
-    }
+    const bites = planBites(change, this.#biteLines);
+    for (const bite of bites) await restoreRules({ family, input: buildRestoreInput(bite), signal });
     if (bites.length > 0) this.#generation = await this.#readGeneration();
+  }
+
+  get #biteLines(): number {
+    return this.#backend === 'nft' ? NFT_BITE_LINES : Number.POSITIVE_INFINITY;
   }
 
   #decideComments(): boolean {

@@ -1,5 +1,4 @@
-// iptables-nft takes time with the square of what it is given at once (10,000 Services: half a minute in one piece, a few
-// seconds in many), so a large change is written in bites.
+// Cuts a change of many chains into bites, for the reason that bite-writer.ts gives.
 import { type ChainId, type RulesetChange, splitChainId } from './ruleset.ts';
 
 // Each leads to chains further down only.

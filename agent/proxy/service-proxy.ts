@@ -1,6 +1,8 @@
 // The service proxy: desired Services, one set of rules per address family, and what has to follow when rules changed.
+import { isDeepStrictEqual } from 'node:util';
 import type { ApiClient } from '../api/client.ts';
 import type { EventRecorder } from '../api/events.ts';
+import type { Node } from '../api/objects.ts';
 import type { ProxyConfig } from '../config/config.ts';
 import { listAddresses } from '../host/links.ts';
 import { ensureSysctl, readSysctl } from '../host/sysctl.ts';
@@ -10,7 +12,7 @@ import { TaskGroup } from '../lib/task-group.ts';
 import type { NodeView } from '../node/node-watch.ts';
 import { buildRuleContext, type HostNetwork } from './build-rule-context.ts';
 import { DesiredServices } from './desired-services.ts';
-import { FamilyProxy, type WrittenChange } from './family-proxy.ts';
+import { type FamilyContext, FamilyProxy, type WrittenChange } from './family-proxy.ts';
 import { HealthServers } from './health-servers.ts';
 import type { Family } from './service-port.ts';
 import { removeStaleFlows } from './stale-flows.ts';
@@ -29,12 +31,20 @@ const LIBERAL = 'net/netfilter/nf_conntrack_tcp_be_liberal';
 // Own addresses come and go without telling us; only rules for chosen node port addresses need them.
 const ADDRESSES_EVERY_MS = 30_000;
 
+/** What a context was made of, to tell at a glance whether it still holds. */
+interface KnownContext {
+  readonly node: Node;
+  readonly host: HostNetwork;
+  readonly context: FamilyContext;
+}
+
 export class ServiceProxy {
   readonly #deps: ServiceProxyDeps;
   readonly #logger: Logger;
   readonly desired: DesiredServices;
   readonly families: readonly FamilyProxy[];
   readonly #healthServers: HealthServers;
+  readonly #contexts = new Map<Family, KnownContext>();
   #host: HostNetwork | undefined;
   #hasRouteLocalnet = false;
 
@@ -90,12 +100,22 @@ export class ServiceProxy {
       family,
       desired: this.desired,
       logger: this.#logger,
-      context: () => {
-        const node = this.#deps.node.current();
-        return node && this.#host && buildRuleContext(family, this.#deps.config, node, this.#host);
-      },
+      context: () => this.#context(family),
       onWritten: change => this.#written(change),
     });
+  }
+
+  /** The object of before while nothing in it has changed: it is asked for several times a second. */
+  #context(family: Family): FamilyContext | undefined {
+    const node = this.#deps.node.current();
+    const host = this.#host;
+    if (!node || !host) return undefined;
+    const known = this.#contexts.get(family);
+    if (known?.node === node && known.host === host) return known.context;
+    const next = buildRuleContext(family, this.#deps.config, node, host);
+    const context = isDeepStrictEqual(known?.context, next) && known ? known.context : next;
+    this.#contexts.set(family, { node, host, context });
+    return context;
   }
 
   async #written({ family, services }: WrittenChange): Promise<void> {
