@@ -1,4 +1,5 @@
 import { parseMilliQuantity, parseQuantity } from '../lib/quantity.ts';
+import { parseBindAddress } from './bind-address.ts';
 import type {
   ApiConfig,
   Config,
@@ -203,6 +204,8 @@ function buildProxy(values: Values): ProxyConfig {
     masqueradeAll: values['nodelet.proxy.masqueradeAll'],
     nodePortAddresses: values['nodelet.proxy.nodePortAddresses'],
     localhostNodePorts: values['nodelet.proxy.localhostNodePorts'],
+    healthzBindAddress: parseBindAddress(values['nodelet.proxy.healthzBindAddress']),
+    metricsBindAddress: parseBindAddress(values['nodelet.proxy.metricsBindAddress']),
   };
 }
 

@@ -202,6 +202,15 @@ export interface ProxyConfig {
   /** CIDRs, or `primary` for the node's InternalIPs; empty: every own address. */
   readonly nodePortAddresses: readonly string[];
   readonly localhostNodePorts: boolean;
+  /** For load balancers; undefined: off. */
+  readonly healthzBindAddress: BindAddress | undefined;
+  /** undefined: off. */
+  readonly metricsBindAddress: BindAddress | undefined;
+}
+
+export interface BindAddress {
+  readonly address: string;
+  readonly port: number;
 }
 
 export interface ServerConfig {

@@ -1,6 +1,7 @@
 // The `nodelet:` section: what the kubelet takes as flags only, and what it does not have.
 
 import ipaddr from 'ipaddr.js';
+import { parseBindAddress } from './bind-address.ts';
 import {
   bad,
   bool,
@@ -100,6 +101,18 @@ export const NODELET_FIELDS = {
     note: 'ranges of own addresses on which node ports answer, or primary; all when not set',
   }),
   'nodelet.proxy.localhostNodePorts': bool(true, { flag: 'localhost-nodeports' }),
+  'nodelet.proxy.healthzBindAddress': text('0.0.0.0:10256', {
+    flag: 'proxy-healthz-bind-address',
+    check: checkBindAddress,
+    zero: 'value',
+    note: 'ADDRESS:PORT where load balancers ask for the health of the proxy; empty: off',
+  }),
+  'nodelet.proxy.metricsBindAddress': text('127.0.0.1:10249', {
+    flag: 'proxy-metrics-bind-address',
+    check: checkBindAddress,
+    zero: 'value',
+    note: "ADDRESS:PORT of kube-proxy's metrics; empty: off",
+  }),
   'nodelet.log.level': choice(['default', 'error', 'warn', 'info', 'debug'], 'default', {
     flag: 'log-level',
     note: 'default: info, or debug from -v 4 on',
@@ -158,6 +171,10 @@ function checkCIDR(text: string): string | undefined {
 
 function checkNodePortAddress(text: string): string | undefined {
   return text === 'primary' ? undefined : checkCIDR(text);
+}
+
+function checkBindAddress(text: string): string | undefined {
+  return parseBindAddress(text) ? undefined : `expected ADDRESS:PORT, got ${found(text)}`;
 }
 
 // IFNAMSIZ: 15 characters and a zero.

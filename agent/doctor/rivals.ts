@@ -51,10 +51,13 @@ const LISTENING = '0A'; // TCP_LISTEN in proc(5) net/tcp
 
 export const ports: Check = {
   name: 'ports',
-  run: ({ config: { server } }) => {
+  run: ({ config: { server, proxy } }) => {
+    const { healthzBindAddress, metricsBindAddress } = proxy.proxyEnabled ? proxy : {};
     const wanted = [
       ...(server.enabled ? [{ port: server.port, field: 'port' }] : []),
       ...(server.healthzPort > 0 ? [{ port: server.healthzPort, field: 'healthzPort' }] : []),
+      ...portOf(healthzBindAddress, 'nodelet.proxy.healthzBindAddress'),
+      ...portOf(metricsBindAddress, 'nodelet.proxy.metricsBindAddress'),
     ];
     const listening = readListeningPorts();
     const taken = wanted.filter(({ port }) => listening.has(port));
@@ -71,6 +74,10 @@ export const ports: Check = {
     );
   },
 };
+
+function portOf(bind: { readonly port: number } | undefined, field: string) {
+  return bind ? [{ port: bind.port, field }] : [];
+}
 
 function readListeningPorts(): ReadonlySet<number> {
   const lines = ['tcp', 'tcp6'].flatMap(name =>

@@ -12,6 +12,7 @@ import { metricsRegistry } from '../lib/metrics.ts';
 import { sleep } from '../lib/sleep.ts';
 import { Wakeup } from '../lib/wakeup.ts';
 import { BiteWriter } from './bite-writer.ts';
+import type { FamilyProgress } from './build-proxy-health.ts';
 import { buildRestoreInput } from './build-restore-input.ts';
 import type { DesiredServices, ServiceChanges, ServiceKey } from './desired-services.ts';
 import { FamilyRules, missingJumps } from './family-rules.ts';
@@ -100,13 +101,18 @@ export class FamilyProxy {
   #creditAtMs = 0;
   #hasEndpointComments = true;
   #isInUse: boolean;
+  #updatedAtMs: number | undefined;
+  #pendingSinceMs: number | undefined;
   #hasLookedForLeftovers = false;
 
   constructor(deps: FamilyProxyDeps) {
     this.#deps = deps;
     this.#logger = deps.logger.child({ ipFamily: FAMILY_LABEL[deps.family] });
     this.#isInUse = deps.family === 4;
-    this.#changes = deps.desired.follow(() => this.#wakeup.wake());
+    this.#changes = deps.desired.follow(() => {
+      this.#pendingSinceMs ??= Date.now();
+      this.#wakeup.wake();
+    });
   }
 
   /** The rules as they were written last, for those who explain them. */
@@ -114,9 +120,11 @@ export class FamilyProxy {
     return this.#rules;
   }
 
-  /** False while rules cannot be written. */
-  get isHealthy(): boolean {
-    return this.#backoff.failures === 0;
+  /** undefined: there are no rules of this family yet, or never. */
+  get progress(): FamilyProgress | undefined {
+    const updatedAtMs = this.#updatedAtMs;
+    if (updatedAtMs === undefined) return undefined;
+    return { family: this.#deps.family, updatedAtMs, pendingSinceMs: this.#pendingSinceMs };
   }
 
   wake(): void {
@@ -139,6 +147,7 @@ export class FamilyProxy {
       await this.#pass(signal);
       if (this.#backoff.failures > 0) this.#logger.info('Service rules can be written again');
       this.#backoff.reset();
+      if (!this.#changes.isPending) this.#pendingSinceMs = undefined;
       return this.#rules ? LOOK_EVERY_MS : NOTHING_TO_LOOK_AT_MS;
     } catch (error) {
       if (signal.aborted) return 0;
@@ -175,7 +184,8 @@ export class FamilyProxy {
     }
     const durationMs = performance.now() - startedMs;
     syncDuration.observe({ ip_family: FAMILY_LABEL[family] }, durationMs / 1000);
-    lastSync.set({ ip_family: FAMILY_LABEL[family] }, Date.now() / 1000);
+    this.#updatedAtMs = Date.now();
+    lastSync.set({ ip_family: FAMILY_LABEL[family] }, this.#updatedAtMs / 1000);
     await this.#rest(durationMs, signal);
   }
 

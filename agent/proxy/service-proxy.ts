@@ -10,10 +10,12 @@ import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import { TaskGroup } from '../lib/task-group.ts';
 import type { NodeView } from '../node/node-watch.ts';
+import { buildProxyHealth, type ProxyHealth } from './build-proxy-health.ts';
 import { buildRuleContext, type HostNetwork } from './build-rule-context.ts';
 import { DesiredServices } from './desired-services.ts';
 import { type FamilyContext, FamilyProxy, type WrittenChange } from './family-proxy.ts';
 import { HealthServers } from './health-servers.ts';
+import { runProxyServer } from './proxy-server.ts';
 import type { Family } from './service-port.ts';
 import { removeStaleFlows } from './stale-flows.ts';
 
@@ -55,7 +57,7 @@ export class ServiceProxy {
     this.families = ([4, 6] as const).map(family => this.#family(family));
     this.#healthServers = new HealthServers({
       nodeName: deps.nodeName,
-      isHealthy: () => this.families.every(({ isHealthy }) => isHealthy),
+      isHealthy: () => this.#health().isHealthy,
       onFailure: ({ namespace, service: name }, message) =>
         deps.events.event(
           { apiVersion: 'v1', kind: 'Service', namespace, name },
@@ -78,6 +80,8 @@ export class ServiceProxy {
     };
     const stopListening = this.#deps.node.onChange(wakeAll);
     await this.#readHost();
+    const server = { config: this.#deps.config, health: () => this.#health(), logger: this.#logger };
+    tasks.run(taskSignal => runProxyServer(server, { signal: taskSignal }));
     tasks.run(taskSignal => this.desired.run({ signal: taskSignal }));
     for (const family of this.families) tasks.run(taskSignal => family.run({ signal: taskSignal }));
     if (this.#deps.config.nodePortAddresses.length > 0) {
@@ -93,6 +97,11 @@ export class ServiceProxy {
       stopListening();
       this.#healthServers.close();
     });
+  }
+
+  #health(): ProxyHealth {
+    const progress = this.families.flatMap(family => family.progress ?? []);
+    return buildProxyHealth(progress, this.#deps.node.current(), Date.now());
   }
 
   #family(family: Family): FamilyProxy {

@@ -3,12 +3,12 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { ServerConfig } from '../config/config.ts';
+import { runListener } from '../lib/listener.ts';
 import type { Logger } from '../lib/logger.ts';
 import { TaskGroup } from '../lib/task-group.ts';
 import type { AuthorityFile } from './authority-file.ts';
 import { Dispatcher, type Guards } from './dispatcher.ts';
 import { healthRoutes, PING } from './healthz.ts';
-import { runListener } from './listener.ts';
 import { type Route, Router } from './router.ts';
 import type { ServingCertificate } from './serving-certificate.ts';
 import { readTlsSettings, type TlsSettings } from './tls-settings.ts';

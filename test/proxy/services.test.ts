@@ -139,6 +139,18 @@ t.test('health check node port', async t => {
   t.pass('counts the endpoints of its node');
 });
 
+t.test("kube-proxy's ports tell how the proxy is", async t => {
+  const health = await ask(node2, `${address1}:10256`, 'healthz');
+  t.match(JSON.parse(health), { healthy: true, nodeEligible: true, status: { IPv4: { healthy: true } } });
+  t.notMatch(JSON.parse(await ask(node2, `${address1}:10256`, 'livez')), { nodeEligible: true });
+  t.match(await ask(node2, `${address1}:10249`, 'metrics'), REFUSED, 'metrics stay on the node');
+  t.match(
+    await ask(node1, '127.0.0.1:10249', 'metrics'),
+    /^kubeproxy_proxy_healthz_total\{code="200"\} [1-9]/m,
+  );
+  t.equal(await ask(node1, '127.0.0.1:10249', 'proxyMode'), 'iptables');
+});
+
 t.test('flushed rules are back within a second, others are left alone', async t => {
   const service = await backends.createService('flushed', 'web');
   await waitFor('cluster IP', async () => /near|far/.test(await ask(node1, clusterIP(service))));

@@ -1,10 +1,10 @@
 // A listening socket that comes up when it can: a port that is taken is said once and tried again.
 
 import type { Server } from 'node:http';
-import { waitAborted } from '../lib/abort.ts';
-import { errorMessage } from '../lib/errors.ts';
-import type { Logger } from '../lib/logger.ts';
-import { sleep } from '../lib/sleep.ts';
+import { waitAborted } from './abort.ts';
+import { errorMessage } from './errors.ts';
+import type { Logger } from './logger.ts';
+import { sleep } from './sleep.ts';
 
 const RETRY_MS = 5000; // as the kubelet's for its healthz port
 const CLOSE_SWEEP_MS = 20;
@@ -30,7 +30,7 @@ export async function runListener(
     } catch (error) {
       const problem = errorMessage(error);
       if (problem !== lastProblem) {
-        const advice = problem.includes('EADDRINUSE') ? '; does another kubelet run here?' : '';
+        const advice = problem.includes('EADDRINUSE') ? '; does a kubelet or kube-proxy run here?' : '';
         logger.error({ address, port, err: error }, `${what} cannot be served, trying on${advice}`);
         lastProblem = problem;
       }
