@@ -1,10 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { isPublished, writePayload } from './atomic-writer.ts';
+import { restorePublished, writePayload } from './atomic-writer.ts';
 import type { FileProjection, Payload } from './payload.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 20, 18, 40, 5);
@@ -29,9 +40,9 @@ async function rootNames(directory: string): Promise<string[]> {
 
 t.test('a first write publishes files through ..data', async t => {
   const directory = t.testdir();
-  t.equal(await isPublished(directory), false);
+  t.equal(await restorePublished(directory), false);
   t.equal(await write(directory, { 'app.conf': 'one', 'conf.d/a': 'x', 'conf.d/deep/b': 'y' }), 'written');
-  t.equal(await isPublished(directory), true);
+  t.equal(await restorePublished(directory), true);
   t.same(await rootNames(directory), ['..data', 'app.conf', 'conf.d', 'generation']);
   t.equal(await readlink(join(directory, 'app.conf')), '..data/app.conf');
   t.match(await readlink(join(directory, '..data')), /^\.\.2026_11_20_18_40_05\./);
@@ -126,6 +137,49 @@ t.test('what a killed writer or a person left behind is repaired', async t => {
   });
 });
 
+t.test('what an earlier agent published is gone on with only when it is whole', async t => {
+  const rows: [string, (directory: string) => Promise<unknown>, boolean][] = [
+    ['as it was written', () => Promise.resolve(), true],
+    ['killed before the links were made', directory => rm(join(directory, 'a')), true],
+    ['killed before the switch', directory => symlink('..gone', join(directory, '..data_tmp')), true],
+    [
+      'killed while the next was written',
+      directory => mkdir(join(directory, '..2026_11_20_18_40_09.x')),
+      true,
+    ],
+    ['a power cut took the data of a file', directory => truncate(join(directory, '..data/a')), false],
+    ['a power cut took a file', directory => rm(join(directory, '..data/sub/b')), false],
+    [
+      'a power cut took the generation',
+      async directory => rm(join(directory, await readlink(join(directory, '..data'))), { recursive: true }),
+      false,
+    ],
+    [
+      'written by the kubelet, whose names tell nothing',
+      async directory => {
+        const name = await readlink(join(directory, '..data'));
+        await rename(join(directory, name), join(directory, '..2026_11_20_18_40_05.123'));
+        await rm(join(directory, '..data'));
+        await symlink('..2026_11_20_18_40_05.123', join(directory, '..data'));
+      },
+      true,
+    ],
+  ];
+  for (const [name, spoil, isWhole] of rows) {
+    await t.test(name, async t => {
+      const directory = t.testdir();
+      const payload = payloadOf({ a: '1', 'sub/b': '2' });
+      await writePayload(directory, payload, { nowMs: NOW_MS, isOnDisk: true });
+      await spoil(directory);
+      t.equal(await restorePublished(directory), isWhole);
+      if (isWhole) t.equal(await readFile(join(directory, 'a'), 'utf8'), '1');
+      await writePayload(directory, payload, { nowMs: NOW_MS, isOnDisk: true });
+      t.equal(await readFile(join(directory, 'sub/b'), 'utf8'), '2', 'mended by the next write');
+      t.same(await rootNames(directory), ['..data', 'a', 'generation', 'sub']);
+    });
+  }
+});
+
 t.test('directories that are mount points for other volumes stay', async t => {
   const directory = t.testdir({ nested: {} });
   await write(directory, { a: '1' });
@@ -198,7 +252,7 @@ t.test('killed at any moment: complete before, repaired after', async t => {
     await new Promise(resolve => setTimeout(resolve, 5 + Math.random() * 20));
     child.kill('SIGKILL');
     await once(child, 'exit');
-    const names = (await isPublished(directory)) ? await readdir(join(directory, '..data')) : [];
+    const names = (await restorePublished(directory)) ? await readdir(join(directory, '..data')) : [];
     // `z` is of our own last write: on a busy machine the child is gone before its first.
     if (names.length > 0 && !names.includes('z')) {
       const third = names.includes('odd') ? 'odd/c' : 'even/c';

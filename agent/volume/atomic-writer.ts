@@ -4,7 +4,9 @@
 //   volume/..data   -> ..2026_11_20_18_40_00.x  switched by one rename
 //   volume/..2026_11_20_18_40_00.x/app.conf     the files of one generation
 //
-// Consumers watch `..data` (inotify sees the rename). Killed at any step, the next call repairs what is left.
+// Consumers watch `..data` (inotify sees the rename). Killed at any step, the next call repairs what is left. On a disk
+// a power cut may leave names without their data. Nothing is synced for that: the name of a generation there has the
+// digest of its files, so that it can be told after the next start whether they are what was written.
 import type { Dirent } from 'node:fs';
 import {
   chmod,
@@ -22,15 +24,18 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemErrorCode } from '../host/errors.ts';
-import type { FileProjection, Payload } from './payload.ts';
+import { digestOf, type FileProjection, type Payload } from './payload.ts';
 
 const DATA_LINK = '..data';
 const NEW_DATA_LINK = '..data_tmp';
 const GENERATION_NAME = /^\.\.\d{4}_\d\d_\d\d_\d\d_\d\d_\d\d\./;
+const DIGEST_IN_NAME = /^\.\.[\d_]{19}\.([0-9a-f]{64})\./; // none in what the kubelet wrote
 const KEEP_GROUP = -1;
 
 export interface WriteOptions {
   readonly nowMs: number;
+  /** It may outlive a power cut. Not for Secrets: a digest tells something of what it is made from. */
+  readonly isOnDisk?: boolean;
   /** Called when the new generation is complete and not yet visible: ownership is set here. */
   readonly beforePublish?: () => Promise<void>;
 }
@@ -39,20 +44,27 @@ export interface WriteOptions {
 export async function writePayload(
   directory: string,
   payload: Payload,
-  { nowMs, beforePublish }: WriteOptions,
+  options: WriteOptions,
 ): Promise<'written' | 'unchanged'> {
   const entries = await readdir(directory, { withFileTypes: true });
   const current = await currentGeneration(directory);
   const isEqual = current !== undefined && (await hasContent(join(directory, current), payload));
-  const generation = isEqual ? current : await publish(directory, payload, nowMs, beforePublish);
+  const generation = isEqual ? current : await publish(directory, payload, options);
   await linkFirstElements(directory, entries, payload);
   await removeStale(directory, entries, payload, generation);
   return isEqual ? 'unchanged' : 'written';
 }
 
-/** Whether a complete generation has been published in `directory`. */
-export async function isPublished(directory: string): Promise<boolean> {
-  return (await currentGeneration(directory)) !== undefined;
+/** Whether `directory` holds a whole generation; links that a killed writer did not get to are made. */
+export async function restorePublished(directory: string): Promise<boolean> {
+  const generation = await currentGeneration(directory);
+  if (generation === undefined) return false;
+  const payload = await readGeneration(join(directory, generation));
+  if (payload === undefined) return false;
+  const [, digest] = DIGEST_IN_NAME.exec(generation) ?? [];
+  if (digest !== undefined && digest !== digestOf(payload)) return false;
+  await linkFirstElements(directory, await readdir(directory, { withFileTypes: true }), payload);
+  return true;
 }
 
 async function currentGeneration(directory: string): Promise<string | undefined> {
@@ -66,7 +78,7 @@ async function currentGeneration(directory: string): Promise<string | undefined>
 
 // Only content counts: a mode never changes during a volume's life.
 async function hasContent(generationPath: string, payload: Payload): Promise<boolean> {
-  const present = await listFiles(generationPath);
+  const present = (await listFiles(generationPath)) ?? [];
   if (present.length !== payload.size || !present.every(path => payload.has(path))) return false;
   const comparisons = Array.from(payload, async ([path, file]) =>
     file.content.equals(await readFile(join(generationPath, path))),
@@ -74,25 +86,36 @@ async function hasContent(generationPath: string, payload: Payload): Promise<boo
   return (await Promise.all(comparisons)).every(Boolean);
 }
 
-async function listFiles(generationPath: string): Promise<string[]> {
+async function listFiles(generationPath: string): Promise<string[] | undefined> {
   try {
     const entries = await readdir(generationPath, { recursive: true, withFileTypes: true });
     return entries
       .filter(entry => !entry.isDirectory())
       .map(entry => join(entry.parentPath, entry.name).slice(generationPath.length + 1));
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return []; // `..data` points nowhere: write anew
+    if (systemErrorCode(error) === 'ENOENT') return undefined; // `..data` points nowhere
     throw error;
   }
+}
+
+/** What stands on disk; the modes are not read. Undefined when `..data` points nowhere. */
+async function readGeneration(generationPath: string): Promise<Payload | undefined> {
+  const paths = await listFiles(generationPath);
+  if (!paths) return undefined;
+  const files = paths.map(async (path): Promise<[string, FileProjection]> => {
+    const content = await readFile(join(generationPath, path));
+    return [path, { content, mode: 0 }];
+  });
+  return new Map(await Promise.all(files));
 }
 
 async function publish(
   directory: string,
   payload: Payload,
-  nowMs: number,
-  beforePublish: WriteOptions['beforePublish'],
+  { nowMs, isOnDisk = false, beforePublish }: WriteOptions,
 ): Promise<string> {
-  const generationPath = await mkdtemp(join(directory, `..${timestamp(nowMs)}.`));
+  const digest = isOnDisk ? `${digestOf(payload)}.` : '';
+  const generationPath = await mkdtemp(join(directory, `..${timestamp(nowMs)}.${digest}`));
   try {
     await chmod(generationPath, 0o755);
     await writeFiles(generationPath, payload);

@@ -28,7 +28,7 @@ export function digestOf(payload: Payload): string {
     const content = payload.get(path)?.content ?? Buffer.alloc(0);
     hash.update(`${path}\0${content.length}\0`).update(content);
   }
-  return hash.digest('base64');
+  return hash.digest('hex');
 }
 
 const MAX_PATH_BYTES = 4096; // PATH_MAX
