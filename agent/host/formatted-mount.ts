@@ -36,6 +36,14 @@ export async function ensureFormattedMount(
   await run('mount', ['-t', fsType, '-o', flags, device, target], signal);
 }
 
+/** Gives a mount that is there options by their names in fstab(5), e.g. `noexec`. */
+export async function ensureMountOptions(
+  { target, options }: { readonly target: string; readonly options: readonly string[] },
+  { signal }: { signal: AbortSignal },
+): Promise<void> {
+  await run('mount', ['-o', ['remount', 'bind', ...options].join(','), target], signal);
+}
+
 /** What the device holds, undefined for nothing: only then may it be formatted. */
 async function probe(device: string, signal: AbortSignal): Promise<string | undefined> {
   const args = ['-p', '-s', 'TYPE', '-s', 'PTTYPE', '-o', 'export', device];

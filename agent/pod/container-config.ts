@@ -3,7 +3,7 @@
 import type { ContainerConfig } from '../../cri-proto/runtime.v1.ts';
 import type { Container, Pod } from '../api/objects.ts';
 import type { ImageUser } from '../image/image-outcome.ts';
-import type { PreparedVolume } from '../volume/volume-manager.ts';
+import { type PreparedVolume, volumeGroups } from '../volume/prepared-volume.ts';
 import { buildDevices, buildMounts, terminationMessagePath } from './build-mounts.ts';
 import { buildContainerResources } from './container-resources.ts';
 import { expandVariables } from './expansion.ts';
@@ -50,7 +50,8 @@ export type ContainerConfigOutcome =
 
 export function buildContainerConfig(input: ContainerInput): ContainerConfigOutcome {
   const { pod, container, attempt, variables, context } = input;
-  const security = buildContainerSecurity(pod, container, input.imageUser, context, input.targetId);
+  const facts = { ...context, volumeGroups: volumeGroups(input.volumes.values()) };
+  const security = buildContainerSecurity(pod, container, input.imageUser, facts, input.targetId);
   if (security.kind === 'refused') return security;
   const { supportsRecursiveReadOnly, runtimeVersion } = context;
   const mounts = buildMounts({ ...input, supportsRecursiveReadOnly, runtimeVersion });

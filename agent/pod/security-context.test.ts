@@ -2,7 +2,12 @@ import t from 'tap';
 import type { Container, Pod, PodSecurityContext, SecurityContext } from '../api/objects.ts';
 import { buildContainerSecurity, buildSandboxSecurityContext } from './security-context.ts';
 
-const node = { rootDir: '/var/lib/kubelet', isSeccompDefault: false, maskedCpuPaths: ['/sys/cpu0'] };
+const node = {
+  rootDir: '/var/lib/kubelet',
+  isSeccompDefault: false,
+  maskedCpuPaths: ['/sys/cpu0'],
+  volumeGroups: [8, 9],
+};
 const image = { uid: undefined, username: '' };
 
 function makePod(ofPod: PodSecurityContext, own: SecurityContext): Pod & { container: Container } {
@@ -32,10 +37,10 @@ const ROWS: Readonly<Record<string, readonly [PodSecurityContext, SecurityContex
     { appArmorProfile: { type: 'Unconfined' } },
     { apparmor: { profileType: 'Unconfined' }, apparmorProfile: 'unconfined' },
   ],
-  'groups: fsGroup first, and only those when strict': [
+  'groups: fsGroup first, those of volumes last, and only these when strict': [
     { fsGroup: 7, supplementalGroups: [8], supplementalGroupsPolicy: 'Strict' },
     {},
-    { supplementalGroups: [7, 8], supplementalGroupsPolicy: 'Strict' },
+    { supplementalGroups: [7, 8, 9], supplementalGroupsPolicy: 'Strict' },
   ],
   'a proc that hides what the kernel tells about others': [
     {},

@@ -63,8 +63,12 @@ export function buildSandboxSecurityContext(spec: PodSpec): LinuxSandboxSecurity
   };
 }
 
-function groupsOf(spec: PodSpec): Pick<LinuxSandboxSecurityContext, GroupField> {
-  const { fsGroup, supplementalGroups: groups = [], supplementalGroupsPolicy } = spec.securityContext ?? {};
+function groupsOf(
+  spec: PodSpec,
+  volumeGroups: readonly number[] = [],
+): Pick<LinuxSandboxSecurityContext, GroupField> {
+  const { fsGroup, supplementalGroups: own = [], supplementalGroupsPolicy } = spec.securityContext ?? {};
+  const groups = [...own, ...volumeGroups.filter(group => !own.includes(group))];
   return {
     supplementalGroups: fsGroup === undefined ? groups : [fsGroup, ...groups],
     supplementalGroupsPolicy: supplementalGroupsPolicy === 'Strict' ? 'Strict' : 'Merge',
@@ -99,12 +103,14 @@ function appArmor(
   }
 }
 
-/** What of the node a container's security is made of. */
+/** What of the node and the pod's volumes a container's security is made of. */
 export interface SecurityFacts {
   readonly rootDir: string;
   readonly isSeccompDefault: boolean;
   /** Processors' counters under /sys, hidden like what is hidden everywhere. */
   readonly maskedCpuPaths: readonly string[];
+  /** Of PersistentVolumes that name the group of their users. */
+  readonly volumeGroups: readonly number[];
 }
 
 export type ContainerSecurity =
@@ -137,7 +143,7 @@ export function buildContainerSecurity(
       seccomp: seccompProfile(own.seccompProfile ?? pod.spec.securityContext?.seccompProfile, node),
       ...appArmor(own.appArmorProfile ?? pod.spec.securityContext?.appArmorProfile),
       ...selinuxOptions(own.seLinuxOptions ?? pod.spec.securityContext?.seLinuxOptions),
-      ...groupsOf(pod.spec),
+      ...groupsOf(pod.spec, node.volumeGroups),
       maskedPaths: isUnmasked ? [] : [...MASKED_PATHS, ...node.maskedCpuPaths],
       readonlyPaths: isUnmasked ? [] : READONLY_PATHS,
     },

@@ -4,6 +4,7 @@ import type { PersistentVolume, PersistentVolumeClaim } from '../api/storage-obj
 import {
   bindingProblem,
   claimProblem,
+  groupIdOf,
   isForOnePod,
   modeProblem,
   mountOptionsOf,
@@ -76,4 +77,11 @@ t.test('what a volume says of itself', async t => {
     'b',
   ]);
   t.same(mountOptionsOf({ ...volume, spec: { mountOptions: ['c'] } }), ['c']);
+  const ofGroup = (gid: string) => ({
+    ...volume,
+    metadata: { name: 'pv', annotations: { 'pv.beta.kubernetes.io/gid': gid } },
+  });
+  t.equal(groupIdOf(ofGroup('1234')), 1234);
+  t.equal(groupIdOf(ofGroup('staff')), undefined);
+  t.equal(groupIdOf(volume), undefined);
 });

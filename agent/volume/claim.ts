@@ -65,6 +65,14 @@ export function mountOptionsOf({ metadata, spec }: PersistentVolume): readonly s
   return annotated ? annotated.split(',') : (spec.mountOptions ?? []);
 }
 
+const GROUP_ANNOTATION = 'pv.beta.kubernetes.io/gid';
+
+/** The group whose members may use the volume; undefined when it names none. */
+export function groupIdOf({ metadata }: PersistentVolume): number | undefined {
+  const text = metadata.annotations?.[GROUP_ANNOTATION] ?? '';
+  return /^\d{1,10}$/.test(text) ? Number(text) : undefined;
+}
+
 const NOT_A_SOURCE: ReadonlySet<string> = new Set([
   'accessModes',
   'capacity',

@@ -3,7 +3,7 @@ import type { Stats } from 'node:fs';
 import { lstat, mkdir, readdir, readlink, realpath, rm, rmdir, stat, symlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { mapped, systemErrorCode } from '../host/errors.ts';
-import { ensureFormattedMount } from '../host/formatted-mount.ts';
+import { ensureFormattedMount, ensureMountOptions } from '../host/formatted-mount.ts';
 import { isWithin, listMounts } from '../host/mount-info.ts';
 import { ensureBindMount, ensureUnmounted, isMountPoint } from '../host/mounts.ts';
 import { applyGroupPolicy } from './ownership.ts';
@@ -50,6 +50,10 @@ export async function ensureLocalVolume(
   await mkdir(hostPath, { recursive: true, mode: DIRECTORY_MODE });
   const wasMounted = await isMountPoint(hostPath);
   await ensureBindMount({ source, target: hostPath, isReadOnly });
+  if (options.length > 0) {
+    const ofPod = isReadOnly ? [...options, 'ro'] : options;
+    await ensureMountOptions({ target: hostPath, options: ofPod }, { signal });
+  }
   const prepared = {
     kind: 'mount',
     directoryName: name,

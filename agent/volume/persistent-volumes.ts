@@ -11,6 +11,7 @@ import { matchesNodeSelectorTerms } from '../resources/node-affinity.ts';
 import {
   bindingProblem,
   claimProblem,
+  groupIdOf,
   isForOnePod,
   modeProblem,
   mountOptionsOf,
@@ -22,6 +23,7 @@ import { ensureLocalDevice, ensureLocalVolume, unmountUnusedDevices } from './lo
 import { ensureNfsVolume } from './nfs-volume.ts';
 import type { GroupPolicy } from './ownership.ts';
 import type { FailedVolume, VolumeOutcome, VolumeStage } from './prepared-volume.ts';
+import { unservedProblem } from './volume-source.ts';
 
 export interface ClaimReference {
   readonly claimName: string;
@@ -88,7 +90,8 @@ export class PersistentVolumes {
     };
     const refused = modeProblem(pod, volume, bound.volume);
     if (refused !== undefined) return failed('claim', refused);
-    return this.#affinityFailure(bound.volume) ?? this.#take(bound) ?? (await this.#setUp(bound, signal));
+    const failure = this.#affinityFailure(bound.volume) ?? this.#take(bound);
+    return failure ?? withGroup(await this.#setUp(bound, signal), groupIdOf(bound.volume));
   }
 
   /** The pod's volumes are torn down: others may have what was its alone, and devices without a pod are let go. */
@@ -200,10 +203,15 @@ export class PersistentVolumes {
   }
 }
 
-function unserved(volume: PersistentVolume): FailedVolume {
-  const mode = volume.spec.volumeMode === 'Block' ? ' with volumeMode Block' : '';
-  const problem = `volume kind ${sourceFieldOf(volume)}${mode} is not supported by this node`;
-  return { kind: 'failed', problem, specName: volume.metadata.name };
+function withGroup(outcome: VolumeOutcome, groupId: number | undefined): VolumeOutcome {
+  if (outcome.kind === 'failed' || groupId === undefined || outcome.volume.kind === 'image') return outcome;
+  return { ...outcome, volume: { ...outcome.volume, groupId } };
+}
+
+function unserved({ metadata, spec }: PersistentVolume): FailedVolume {
+  const field = sourceFieldOf({ metadata, spec });
+  const problem = unservedProblem(field, spec[field], { isBlock: spec.volumeMode === 'Block' });
+  return { kind: 'failed', problem, specName: metadata.name };
 }
 
 function failed(stage: VolumeStage, problem: string, specName?: string): FailedVolume {

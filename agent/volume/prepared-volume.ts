@@ -9,6 +9,8 @@ export interface MountedVolume {
   /** The volume itself is read-only, whatever the container's mount says. */
   readonly isReadOnly: boolean;
   readonly needsSELinuxRelabel: boolean;
+  /** The containers' processes get this group beside their own. */
+  readonly groupId?: number;
 }
 
 /** A raw block volume. */
@@ -16,6 +18,7 @@ export interface MappedVolume {
   readonly kind: 'device';
   readonly hostPath: string;
   readonly isReadOnly: boolean;
+  readonly groupId?: number;
 }
 
 /** The content of an image, which the runtime mounts by itself (CRI Mount.image). */
@@ -28,6 +31,12 @@ export interface ImageVolume {
 }
 
 export type PreparedVolume = MountedVolume | MappedVolume | ImageVolume;
+
+/** The groups that the volumes give to those who use them, each once. */
+export function volumeGroups(volumes: Iterable<PreparedVolume>): readonly number[] {
+  const groups = Array.from(volumes, volume => (volume.kind === 'image' ? undefined : volume.groupId));
+  return [...new Set(groups.filter(group => group !== undefined))];
+}
 
 /** An operation as the kubelet's events name it; `claim` is what comes before any. */
 export type VolumeStage =

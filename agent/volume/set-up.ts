@@ -25,6 +25,7 @@ import {
   type NfsSource,
   parseVolumeSource,
   type ServiceAccountTokenSource,
+  unservedProblem,
 } from './volume-source.ts';
 
 /** What volumes need to know about the node. */
@@ -83,7 +84,10 @@ export class VolumeSetUp {
         return { kind: 'ready', volume: { kind: 'image', reference, pullPolicy, imageRef: undefined } };
       }
       case 'unsupported':
-        return { kind: 'failed', problem: `volume kind ${parsed.field} is not supported by this node` };
+        return {
+          kind: 'failed',
+          problem: unservedProblem(parsed.field, volume[parsed.field], { isBlock: false }),
+        };
       default:
         return await this.#ensureContent(pod, volume.name, parsed, signal);
     }

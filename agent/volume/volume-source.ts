@@ -106,6 +106,14 @@ export type VolumeSource =
   | ContentVolume
   | { readonly kind: 'unsupported'; readonly field: string };
 
+/** Why a volume of a kind that is not served cannot be had; names the driver where there is one. */
+export function unservedProblem(field: string, source: unknown, { isBlock }: { isBlock: boolean }): string {
+  // The API server admits no source that is not an object.
+  const { driver } = (source ?? {}) as { readonly driver?: unknown };
+  const ofDriver = typeof driver === 'string' ? ` (driver ${driver})` : '';
+  return `volume kind ${field}${ofDriver}${isBlock ? ' with volumeMode Block' : ''} is not supported by this node`;
+}
+
 /** What kind of volume this is; the fields inside were validated by the API server. */
 export function parseVolumeSource(volume: Volume): VolumeSource {
   const field = Object.keys(volume).find(key => key !== 'name' && volume[key] != null);

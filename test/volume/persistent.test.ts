@@ -20,6 +20,7 @@ await mkdir(data);
 
 interface Spec {
   readonly source: object;
+  readonly annotations?: Record<string, string>;
   readonly accessModes?: readonly string[];
   readonly volumeMode?: string;
   readonly phase?: string;
@@ -29,7 +30,7 @@ interface Spec {
 /** A volume and a claim that are each other's, as the controller would make them. */
 async function bind(
   name: string,
-  { source, phase = 'Bound', volumeMode = 'Filesystem', host = 'node-1', ...more }: Spec,
+  { source, phase = 'Bound', volumeMode = 'Filesystem', host = 'node-1', annotations = {}, ...more }: Spec,
 ) {
   const accessModes = more.accessModes ?? ['ReadWriteOnce'];
   const storage = '1Gi';
@@ -51,7 +52,11 @@ async function bind(
     },
   };
   const spec = { ...source, capacity: { storage }, accessModes, volumeMode, claimRef, nodeAffinity };
-  await cluster.create('/api/v1/persistentvolumes', { kind: 'PersistentVolume', metadata: { name }, spec });
+  await cluster.create('/api/v1/persistentvolumes', {
+    kind: 'PersistentVolume',
+    metadata: { name, annotations },
+    spec,
+  });
 }
 
 const claimVolume = (claimName: string) => ({ name: 'data', persistentVolumeClaim: { claimName } });
@@ -102,6 +107,23 @@ await t.test('a local directory keeps its data and its group', async t => {
   t.same(await readdir(join(cluster.rootDir, 'pods', uidOf(pod))), []);
 });
 
+await t.test('mount options of a directory, and the group of those who use it', async t => {
+  const path = join(data, 'options');
+  await mkdir(path);
+  const annotations = { 'pv.beta.kubernetes.io/gid': '1234' };
+  await bind('options', { source: { local: { path }, mountOptions: ['noexec', 'nosuid'] }, annotations });
+  const pod = await cluster.pod('options', [claimVolume('options')]);
+  const outcome = await agent.ensure(pod);
+  t.match(outcome, { volumes: new Map([['data', { groupId: 1234 }]]) });
+  const mounted = (await listMounts()).find(({ target }) => target === hostPathOf(outcome, 'data'));
+  t.ok(['noexec', 'nosuid'].every(option => mounted?.options.includes(option)));
+  await bind('refused', { source: { hostPath: { path }, mountOptions: ['noexec'] } });
+  t.match(await agent.ensure(await cluster.pod('refused', [claimVolume('refused')])), {
+    failures: [{ message: 'mount options are not supported for this volume type' }],
+  });
+  await tearDown(pod);
+});
+
 await t.test('a path that is not there', async t => {
   await bind('ghost', { source: { local: { path: '/no/such/path' } } });
   t.match(await agent.ensure(await cluster.pod('ghost', [claimVolume('ghost')])), {
@@ -130,7 +152,7 @@ await t.test('hostPath is taken as it is, CSI is named as not served', async t =
   t.match(outcome, { volumes: new Map([['data', { hostPath: data, isReadOnly: true }]]) });
   await bind('vendor', { source: { csi: { driver: 'example.com', volumeHandle: 'x' } } });
   t.match(await agent.ensure(await cluster.pod('vendor', [claimVolume('vendor')])), {
-    failures: [{ message: 'volume kind csi is not supported by this node' }],
+    failures: [{ message: 'volume kind csi (driver example.com) is not supported by this node' }],
   });
 });
 
