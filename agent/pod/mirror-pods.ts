@@ -21,6 +21,11 @@ export interface MirrorPodsDeps {
   readonly onGone: (mirrorUID: string) => void;
 }
 
+export interface StaticPodSource {
+  readonly staticPods: () => readonly StaticPod[];
+  readonly knowsStaticPods: () => boolean;
+}
+
 export class MirrorPods {
   readonly #deps: MirrorPodsDeps;
   readonly #mirrors = new Map<string, Pod>();
@@ -76,10 +81,13 @@ export class MirrorPods {
   }
 
   /** Lives until the signal aborts. */
-  async run(staticPods: () => readonly StaticPod[], { signal }: { signal: AbortSignal }): Promise<void> {
+  async run(
+    { staticPods, knowsStaticPods }: StaticPodSource,
+    { signal }: { signal: AbortSignal },
+  ): Promise<void> {
     const backoff = new Backoff(RETRY);
     while (!signal.aborted) {
-      const isDone = await this.#pass(staticPods(), signal);
+      const isDone = await this.#pass(staticPods(), knowsStaticPods(), signal);
       if (isDone) backoff.reset();
       await this.#wakeup.wait(isDone ? IDLE_RECHECK_MS : backoff.nextMs(), { signal });
     }
@@ -91,12 +99,12 @@ export class MirrorPods {
   }
 
   // False when something has to be tried again.
-  async #pass(statics: readonly StaticPod[], signal: AbortSignal): Promise<boolean> {
+  async #pass(statics: readonly StaticPod[], isComplete: boolean, signal: AbortSignal): Promise<boolean> {
     const node = this.#deps.node();
     if (!this.#isListed || !node || node.metadata.deletionTimestamp !== undefined) return true;
     const identity = { name: node.metadata.name, uid: node.metadata.uid ?? '' };
     let isDone = true;
-    for (const action of planMirrors(statics, [...this.#mirrors.values()], identity)) {
+    for (const action of planMirrors(statics, [...this.#mirrors.values()], identity, { isComplete })) {
       try {
         await this.#perform(action, signal);
       } catch (error) {

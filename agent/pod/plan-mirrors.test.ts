@@ -61,6 +61,10 @@ const rows: readonly (readonly [
   ],
   ['makes none for a pod that is being ended', [{ ...wanted, isWanted: false }], [], []],
 ];
+t.test('planMirrors() deletes no mirror before all manifests are read', async t => {
+  t.same(planMirrors([], [makeMirror('b', 'h')], NODE, { isComplete: false }), []);
+});
+
 for (const [name, statics, mirrors, expected] of rows) {
   t.test(`planMirrors() ${name}`, async t => {
     t.same(names(planMirrors(statics, mirrors, NODE)), expected);

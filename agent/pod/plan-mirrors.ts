@@ -25,11 +25,13 @@ export function planMirrors(
   statics: readonly StaticPod[],
   mirrors: readonly Pod[],
   node: NodeIdentity,
+  { isComplete }: { readonly isComplete: boolean } = { isComplete: true },
 ): readonly MirrorAction[] {
   const actions: MirrorAction[] = [];
   const needed = new Set(statics.map(({ pod }) => fullName(pod)));
   for (const mirror of mirrors) {
-    if (!needed.has(fullName(mirror))) actions.push({ kind: 'delete', mirror });
+    // After a start the API may list mirrors before their manifests are read.
+    if (isComplete && !needed.has(fullName(mirror))) actions.push({ kind: 'delete', mirror });
   }
   for (const { pod, isWanted } of statics) {
     if (!isWanted) continue;

@@ -19,6 +19,7 @@ export async function runPodSources(
   const source = { ...deps, rootDir: config.rootDir };
   tasks.run(inner => runApiSource(source, { signal: inner }));
   tasks.run(inner => runLeftoverSweep(source, { signal: inner }));
-  tasks.run(inner => mirrors.run(() => workers.staticPods(), { signal: inner }));
+  const statics = { staticPods: () => workers.staticPods(), knowsStaticPods: () => workers.knowsStaticPods };
+  tasks.run(inner => mirrors.run(statics, { signal: inner }));
   await tasks.join();
 }

@@ -14,6 +14,8 @@ export interface Manifest {
   readonly path: string;
   /** Changes with the content; the kubelet's form, 128 bits in hex. */
   readonly hash: string;
+  /** When the file got its present content or name. */
+  readonly changedAtMs: number;
   readonly content:
     | { readonly kind: 'object'; readonly value: unknown }
     | { readonly kind: 'unreadable'; readonly message: string };
@@ -61,10 +63,11 @@ async function readManifest(path: string, nodeName: string): Promise<Manifest | 
     const text = await readFile(path, 'utf8');
     if (text.trim() === '') throw new Error('empty');
     const hash = hashManifest(text, nodeName, `file:${path}`);
-    return { path, hash, content: { kind: 'object', value: parseManifest(text) } };
+    const changedAtMs = found.ctimeMs;
+    return { path, hash, changedAtMs, content: { kind: 'object', value: parseManifest(text) } };
   } catch (error) {
     if (isGone(error)) return undefined;
-    return { path, hash: '', content: { kind: 'unreadable', message: errorMessage(error) } };
+    return { path, hash: '', changedAtMs: 0, content: { kind: 'unreadable', message: errorMessage(error) } };
   }
 }
 

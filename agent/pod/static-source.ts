@@ -7,7 +7,9 @@ import { watchDirectory } from '../host/watch-directory.ts';
 import { errorMessage } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
-import { buildStaticPod, type StaticPodOrigin } from './build-static-pod.ts';
+import type { ObservedPod } from '../runtime/observed-pod.ts';
+import { findAdoptedUID } from './adopt-static-pod.ts';
+import { buildStaticPod, type StaticPodOrigin, type StaticPodOutcome } from './build-static-pod.ts';
 import { hashManifest, type Manifest, parseManifest, readManifests } from './read-manifests.ts';
 import type { PodWorkers } from './workers.ts';
 
@@ -17,6 +19,7 @@ export interface StaticSourceDeps {
   readonly config: Config['pods'];
   readonly nodeName: string;
   readonly workers: PodWorkers;
+  readonly snapshots: { readonly all: () => Iterable<ObservedPod> };
   readonly logger: Logger;
 }
 
@@ -93,10 +96,12 @@ class StaticPods {
 
 async function watchPath(
   pods: StaticPods,
-  { nodeName, logger }: StaticSourceDeps,
+  { nodeName, snapshots, logger }: StaticSourceDeps,
   path: string,
   signal: AbortSignal,
 ): Promise<void> {
+  // Only of what runs when the agent starts somebody else may be the maker.
+  let running: readonly ObservedPod[] = [...snapshots.all()];
   let before: ReadonlyMap<string, { readonly hash: string; readonly pod: Pod | undefined }> = new Map();
   // A single file is watched by its directory: editors replace it.
   const directory = /\.(ya?ml|json)$/.test(path) ? dirname(path) : path;
@@ -108,9 +113,10 @@ async function watchPath(
         manifests.map(manifest => {
           const last = known.get(manifest.path);
           const isSame = last !== undefined && last.hash === manifest.hash && manifest.hash !== '';
-          return [manifest.path, isSame ? last : decode(pods, manifest, nodeName, last?.pod)];
+          return [manifest.path, isSame ? last : decode(pods, manifest, { nodeName, running }, last?.pod)];
         }),
       );
+      running = [];
       pods.set(
         'file',
         [...before.values()].flatMap(({ pod }) => (pod ? [pod] : [])),
@@ -125,14 +131,19 @@ async function watchPath(
 // A file that is being written is half a file for a moment: its pod stays as it was.
 function decode(
   pods: StaticPods,
-  { path, hash, content }: Manifest,
-  nodeName: string,
+  { path, hash, changedAtMs, content }: Manifest,
+  { nodeName, running }: { readonly nodeName: string; readonly running: readonly ObservedPod[] },
   lastPod: Pod | undefined,
 ): { readonly hash: string; readonly pod: Pod | undefined } {
-  const outcome =
+  const build = (uid: string): StaticPodOutcome =>
     content.kind === 'object'
-      ? buildStaticPod(content.value, { source: 'file', nodeName, hash })
-      : { kind: 'refused' as const, message: content.message };
+      ? buildStaticPod(content.value, { source: 'file', nodeName, hash: uid })
+      : { kind: 'refused', message: content.message };
+  let outcome = build(hash);
+  if (outcome.kind === 'ok' && outcome.pod.metadata.uid === hash) {
+    const adopted = findAdoptedUID(outcome.pod, changedAtMs, running);
+    if (adopted !== undefined) outcome = build(adopted);
+  }
   if (outcome.kind === 'ok') {
     pods.report(path, undefined);
     return { hash, pod: outcome.pod };

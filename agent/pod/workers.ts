@@ -89,6 +89,11 @@ export class PodWorkers {
     for (const worker of this.#workers.values()) if (worker.pod && isStaticPod(worker.pod)) worker.wake();
   }
 
+  /** Every manifest of the node was read at least once. */
+  get knowsStaticPods(): boolean {
+    return this.#complete.has('static');
+  }
+
   /** Static pods that run or are being ended. */
   staticPods(): readonly StaticPod[] {
     return [...this.#workers.values()].flatMap(({ pod, isWanted }) =>

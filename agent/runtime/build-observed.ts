@@ -22,6 +22,7 @@ const RESTART_COUNT = 'io.kubernetes.container.restartCount';
 const TERMINATION_GRACE = 'io.kubernetes.pod.terminationGracePeriod';
 const MESSAGE_PATH = 'io.kubernetes.container.terminationMessagePath';
 const CONFIG_SOURCE = 'kubernetes.io/config.source';
+const CONFIG_SEEN = 'kubernetes.io/config.seen';
 const MESSAGE_POLICY = 'io.kubernetes.container.terminationMessagePolicy';
 
 export function buildObservedPod(
@@ -31,11 +32,15 @@ export function buildObservedPod(
 ): ObservedPod | undefined {
   const labels = sandboxes[0]?.item.labels ?? containers[0]?.item.labels;
   if (!labels) return undefined;
+  const isStatic = sandboxes.some(({ item }) => isStaticSource(item.annotations[CONFIG_SOURCE]));
   return {
     podUID,
     name: labels['io.kubernetes.pod.name'] ?? '',
     namespace: labels['io.kubernetes.pod.namespace'] ?? '',
-    isStatic: sandboxes.some(({ item }) => isStaticSource(item.annotations[CONFIG_SOURCE])),
+    isStatic,
+    ...(isStatic
+      ? { configSeenAtMs: latestTime(sandboxes.map(({ item }) => item.annotations[CONFIG_SEEN])) }
+      : {}),
     sandboxes: sandboxes
       .map(({ item, status }) => buildSandbox(item, status))
       .toSorted((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs),
@@ -47,6 +52,11 @@ export function buildObservedPod(
 
 function isStaticSource(source: string | undefined): boolean {
   return source !== undefined && source !== 'api';
+}
+
+function latestTime(times: readonly (string | undefined)[]): number | undefined {
+  const known = times.map(time => Date.parse(time ?? '')).filter(timeMs => !Number.isNaN(timeMs));
+  return known.length === 0 ? undefined : Math.max(...known);
 }
 
 function buildSandbox(item: PodSandbox, status: PodSandboxStatus | undefined): ObservedSandbox {

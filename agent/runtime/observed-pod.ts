@@ -57,6 +57,8 @@ export interface ObservedPod {
   readonly namespace: string;
   /** Made for a pod of the node's own files or URL. */
   readonly isStatic: boolean;
+  /** When the agent that made its newest sandbox had first seen what it asks for (annotation kubernetes.io/config.seen). */
+  readonly configSeenAtMs?: number | undefined;
   /** Newest attempt first. */
   readonly sandboxes: readonly ObservedSandbox[];
   /** Newest instance first, over all names and sandboxes. */
