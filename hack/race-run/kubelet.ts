@@ -10,6 +10,8 @@ interface KubeletOptions {
   readonly binDirectory: string;
   /** With the settings that people raise for speed, instead of the defaults. */
   readonly isTuned: boolean;
+  /** Fields of a KubeletConfiguration on top of that. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 const DAEMONS = ['kubelet', 'kube-proxy'] as const;
@@ -20,11 +22,13 @@ export class Kubelet implements Contestant {
   readonly #node: SandboxNode;
   readonly #binDirectory: string;
   readonly #isTuned: boolean;
+  readonly #settings: Readonly<Record<string, unknown>>;
 
-  constructor({ node, binDirectory, isTuned }: KubeletOptions) {
+  constructor({ node, binDirectory, isTuned, settings = {} }: KubeletOptions) {
     this.#node = node;
     this.#binDirectory = binDirectory;
     this.#isTuned = isTuned;
+    this.#settings = settings;
   }
 
   get logPath(): string {
@@ -33,7 +37,8 @@ export class Kubelet implements Contestant {
 
   async start({ signal }: { signal: AbortSignal }): Promise<void> {
     const node = this.#node;
-    await writeNodeFile(node, '/etc/nodelet/kubelet.yaml', stringify(buildKubeletConfig(this.#isTuned)));
+    const config = { ...buildKubeletConfig(this.#isTuned), ...this.#settings };
+    await writeNodeFile(node, '/etc/nodelet/kubelet.yaml', stringify(config));
     await writeNodeFile(
       node,
       '/etc/nodelet/kube-proxy.yaml',
