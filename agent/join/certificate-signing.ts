@@ -8,17 +8,13 @@ import { certificateSigningRequestsPath } from '../api/paths.ts';
 import { watchObjects } from '../api/watch.ts';
 import { AlreadyExistsError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import {
-  encodeCertificateRequest,
-  type Subject,
-  type SubjectAltNames,
-  toPem,
-} from './certificate-request.ts';
+import type { DistinguishedName } from '../lib/x509.ts';
+import { requestPem, type SubjectAltNames } from './certificate-request.ts';
 
 export interface SigningRequest {
   readonly signerName: string;
   readonly usages: readonly string[];
-  readonly subject: Subject;
+  readonly subject: Required<DistinguishedName>;
   readonly names: SubjectAltNames;
   /** PEM. */
   readonly key: string;
@@ -80,7 +76,7 @@ function describe({ signerName, usages, subject, names, key }: SigningRequest) {
     .update([subject.commonName, ...subject.organizations, ...usages].join('|'))
     .update([...names.dnsNames, ...names.ips].join('|'))
     .digest('base64url');
-  const pem = toPem('CERTIFICATE REQUEST', encodeCertificateRequest(privateKey, subject, names));
+  const pem = requestPem(privateKey, subject, names);
   return {
     apiVersion: 'certificates.k8s.io/v1',
     kind: 'CertificateSigningRequest',

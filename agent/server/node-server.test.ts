@@ -15,7 +15,7 @@ import { Authorizer } from './authorization.ts';
 import { configzRoutes } from './configz.ts';
 import { healthRoutes, PING } from './healthz.ts';
 import { NodeServer } from './node-server.ts';
-import { buildSelfSigned } from './self-signed.ts';
+import { makeSelfSigned } from './self-signed.ts';
 import { DEBUG_ROOTS, switchedOffRoutes } from './switched-off.ts';
 
 const HOST = '127.0.0.1';
@@ -85,7 +85,7 @@ t.test('a new certificate is shown to new connections', async t => {
 });
 
 function selfSigned(hour: number) {
-  return buildSelfSigned({ nodeName: 'node-1', nowMs: Date.now() + hour, addresses: [HOST] });
+  return makeSelfSigned({ nodeName: 'node-1', nowMs: Date.now() + hour, addresses: [HOST] });
 }
 
 /** A client of an API server that is never asked: everybody may do everything here. */

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import t from 'tap';
-import { buildSelfSigned, ensureSelfSigned } from './self-signed.ts';
+import { ensureSelfSigned, makeSelfSigned } from './self-signed.ts';
 
 const subject = {
   nodeName: 'node-1',
@@ -10,8 +10,8 @@ const subject = {
   addresses: ['10.0.0.7', 'fd00::1'],
 };
 
-void t.test('buildSelfSigned() makes a certificate for the name and its addresses', async t => {
-  const pair = buildSelfSigned(subject);
+void t.test('makeSelfSigned() makes a certificate for the name and its addresses', async t => {
+  const pair = makeSelfSigned(subject);
   const certificate = new X509Certificate(pair.cert);
   t.ok(certificate.verify(certificate.publicKey));
   t.equal(certificate.ca, false);

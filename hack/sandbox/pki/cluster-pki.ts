@@ -3,14 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { generateKeyPair, privateKeyPem } from '../../../agent/lib/x509.ts';
 import { buildKubeconfig } from '../kubeconfig.ts';
 import {
   type CertificateAuthority,
   type CertificateRequest,
   createCertificateAuthority,
-  generateKeyPair,
   issueCertificate,
-  privateKeyPem,
 } from './certificate.ts';
 
 export interface ClusterPki {
