@@ -1,5 +1,5 @@
 // The parts of the Kubernetes objects the agent acts on, spelled as in the API (core/v1, coordination.k8s.io/v1).
-// Fields the agent never reads are left out of the types and trimmed from memory (see trim.ts).
+// Fields the agent never reads are left out of the types; what is not even kept, trim.ts tells.
 
 export interface ObjectMeta {
   readonly name: string;

@@ -21,10 +21,10 @@ import type { Values } from './fields.ts';
 // The kubelet sets no limit at all; ours keeps a node that starts a hundred pods from starving its disk and its peers.
 const PARALLEL_IMAGE_PULLS = 10;
 // klog's levels from 4 on are for debugging (sig-instrumentation logging conventions).
-const KLOG_DEBUG_VERBOSITY = 4;
+export const KLOG_DEBUG_VERBOSITY = 4;
 
 /** Shapes checked values into the sections that subsystems take, frozen. */
-export function buildConfig(values: Values, document: Config['document']): Config {
+export function buildConfig(values: Values, { document, flags }: Pick<Config, 'document' | 'flags'>): Config {
   const eviction = buildEviction(values);
   return freeze({
     node: buildNode(values, eviction.hard),
@@ -39,6 +39,7 @@ export function buildConfig(values: Values, document: Config['document']): Confi
     log: buildLog(values),
     featureGates: values.featureGates,
     document,
+    flags,
   });
 }
 

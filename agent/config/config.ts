@@ -15,6 +15,8 @@ export interface Config {
   readonly featureGates: Readonly<Record<string, boolean>>;
   /** All of it as the kubelet's own file would say it, for those who ask over the network. */
   readonly document: Readonly<Record<string, unknown>>;
+  /** The same by flag. */
+  readonly flags: Readonly<Record<string, string>>;
 }
 
 export interface NodeConfig {

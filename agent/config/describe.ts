@@ -71,6 +71,26 @@ export function buildKubeletConfiguration(settings: Settings): Readonly<Record<s
   return document;
 }
 
+/** The value in force of every flag that sets a field, as `/flagz` shows it. */
+export function buildFlagValues(settings: Settings): Readonly<Record<string, string>> {
+  const values = [...settings.values()].flatMap(({ field, value }): [string, string][] => {
+    const { flag } = fieldOf(field);
+    return flag === undefined
+      ? []
+      : [[flag, value === undefined ? '' : flagText(fieldOf(field).show(value))]];
+  });
+  return Object.fromEntries(values.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function flagText(shown: unknown): string {
+  if (typeof shown === 'string') return shown;
+  if (Array.isArray(shown)) return shown.map(flagText).join(',');
+  if (!isRecord(shown)) return JSON.stringify(shown);
+  return Object.entries(shown)
+    .map(([key, value]) => `${key}=${flagText(value)}`)
+    .join(',');
+}
+
 /** A KubeletConfiguration file with our section; with `hasOrigins`, each line says where its value came from. */
 export function formatSettings(settings: Settings, { hasOrigins }: { readonly hasOrigins: boolean }): string {
   const document = new Document({ apiVersion: API_VERSION, kind: KIND });

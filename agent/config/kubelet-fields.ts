@@ -248,7 +248,7 @@ const SERVER = {
   enableDebuggingHandlers: bool(true, { flag: 'enable-debugging-handlers' }),
   enableContentionProfiling: bool(false, { status: accepted, flag: 'contention-profiling' }),
   enableProfilingHandler: bool(true),
-  enableDebugFlagsHandler: bool(true, { status: accepted }),
+  enableDebugFlagsHandler: bool(true),
   enableSystemLogHandler: bool(true),
   enableSystemLogQuery: bool(false),
   streamingConnectionIdleTimeout: duration(4 * 60 * MINUTE, {

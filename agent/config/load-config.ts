@@ -3,7 +3,7 @@
 import { hostname } from 'node:os';
 import { buildConfig } from './build-config.ts';
 import type { Config } from './config.ts';
-import { buildKubeletConfiguration } from './describe.ts';
+import { buildFlagValues, buildKubeletConfiguration } from './describe.ts';
 import { type ConfigFile, parseConfigFile } from './document.ts';
 import { FIELD_NAMES, fieldOf } from './fields.ts';
 import { type FlagValue, parseFlags } from './flags.ts';
@@ -60,7 +60,10 @@ export function parseConfig({ flags, files, workingDir, hostname }: ParseInput):
   if (problems.length > 0) return { kind: 'invalid', problems };
   return {
     kind: 'loaded',
-    config: buildConfig(values, buildKubeletConfiguration(settings)),
+    config: buildConfig(values, {
+      document: buildKubeletConfiguration(settings),
+      flags: buildFlagValues(settings),
+    }),
     settings,
     notices: [...flagLayer.notices, ...noticeIneffective(given)],
   };

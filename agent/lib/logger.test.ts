@@ -18,6 +18,19 @@ t.test('createLogger() writes one JSON line with level name, time, child fields 
   });
 });
 
+t.test('a root logger takes its children along when its level changes', async t => {
+  const lines: string[] = [];
+  const logger = await createLogger({ level: 'info', stream: { write: line => void lines.push(line) } });
+  const child = logger.child({ component: 'pod' });
+  const grandchild = child.child({ podUID: 'u' });
+  logger.level = 'debug';
+  for (const one of [child, grandchild, logger.child({})]) one.debug('shown');
+  t.equal(lines.length, 3);
+  logger.level = 'info';
+  for (const one of [logger, child, grandchild]) one.debug('not shown');
+  t.equal(lines.length, 3);
+});
+
 t.test('describeError() names code and causes, and keeps the stack of uncoded errors only', async t => {
   const cause = new UnavailableError('connection refused', { code: 'ECONNREFUSED' });
   t.same(describeError(new InvalidError('no sandbox', { code: 'Invalid', cause })), {

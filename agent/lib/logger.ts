@@ -19,18 +19,43 @@ export interface LoggerOptions {
   readonly stream?: DestinationStream;
 }
 
-/** The root logger; everybody else gets a child with `component` and further fields. */
+/** The root logger; everybody else gets a child with `component` and further fields. Its level is that of all. */
 export async function createLogger({ level, format = 'auto', stream }: LoggerOptions): Promise<Logger> {
-  return pino(
+  const children = new LoggerSet();
+  const root = pino(
     {
       level,
       base: null, // pid and host name are known to whoever reads the stream
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: label => ({ level: label }) },
       serializers: { err: describeError },
+      onChild: child => children.add(child),
     },
     stream ?? (await openStdout(format)),
   );
+  root.on('level-change', (changed, _value, _before, _valueBefore, logger) => {
+    if (logger === root) children.setLevel(changed); // children tell of theirs by the same listener
+  });
+  return root;
+}
+
+/** Those that are still in use: a child copies the level when it is made. */
+class LoggerSet {
+  readonly #refs = new Set<WeakRef<Logger>>();
+  readonly #gone = new FinalizationRegistry<WeakRef<Logger>>(ref => this.#refs.delete(ref));
+
+  add(logger: Logger): void {
+    const ref = new WeakRef(logger);
+    this.#refs.add(ref);
+    this.#gone.register(logger, ref);
+  }
+
+  setLevel(level: string): void {
+    for (const ref of this.#refs) {
+      const logger = ref.deref();
+      if (logger) logger.level = level;
+    }
+  }
 }
 
 /** For tests and for the moment before the configuration is read. */

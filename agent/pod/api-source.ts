@@ -3,7 +3,7 @@
 
 import type { ApiClient } from '../api/client.ts';
 import type { Pod } from '../api/objects.ts';
-import { trimPod } from '../api/trim.ts';
+import { trimObject } from '../api/trim.ts';
 import { watchObjects } from '../api/watch.ts';
 import { Backoff } from '../lib/backoff.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -36,7 +36,7 @@ export interface ApiSourceDeps {
 export async function runApiSource(deps: ApiSourceDeps, { signal }: { signal: AbortSignal }): Promise<void> {
   const { client, nodeName, workers, mirrors, logger } = deps;
   const query = { fieldSelector: `spec.nodeName=${nodeName}` };
-  const options = { path: PODS_PATH, query, signal, logger, trim: trimPod };
+  const options = { path: PODS_PATH, query, signal, logger };
   for await (const event of watchObjects<Pod>(client, options)) {
     switch (event.kind) {
       case 'upserted':
@@ -120,7 +120,7 @@ async function lookAgain(
   while (!signal.aborted) {
     try {
       const list = await client.get<{ items: readonly Pod[] }>(PODS_PATH, { signal, query });
-      return list.items.map(trimPod);
+      return list.items.map(trimObject);
     } catch (error) {
       if (signal.aborted) return undefined;
       logger.warn(

@@ -13,6 +13,7 @@ import { Authorizer } from './authorization.ts';
 import { checkpointRoutes } from './checkpoint.ts';
 import { configzRoutes } from './configz.ts';
 import { containerLogRoutes } from './container-logs.ts';
+import { debugFlagRoutes } from './debug-flags.ts';
 import { healthRoutes, logCheck, PING, syncLoopCheck } from './healthz.ts';
 import { NodeServer } from './node-server.ts';
 import { PodChanges } from './pod-changes.ts';
@@ -30,6 +31,7 @@ import {
 import { streamingRoutes } from './streaming.ts';
 import { DEBUG_ROOTS, switchedOffRoutes } from './switched-off.ts';
 import { systemLogRoutes } from './system-logs.ts';
+import { flagzRoutes, statuszRoutes } from './zpages.ts';
 
 export interface ServerDeps {
   readonly config: Config;
@@ -57,7 +59,7 @@ export async function openNodeServer(
   const nodeName = deps.config.node.name;
   return new NodeServer({
     config,
-    routes: [...buildRoutes(deps), ...deps.routes],
+    routes: withStatusPage([...buildRoutes(deps), ...deps.routes], deps),
     guards: {
       authenticator: new Authenticator(guardDeps, config, { signal }),
       authorizer: new Authorizer(guardDeps, { ...config, nodeName }, { signal }),
@@ -75,7 +77,9 @@ function buildRoutes(deps: ServerDeps): readonly Route[] {
     systemLogHandler,
     systemLogQuery: canQuery,
     profilingHandler,
+    debugFlagsHandler,
   } = deps.config.server;
+  const { featureGates, flags } = deps.config;
   return [
     ...healthRoutes([PING, logCheck, syncLoopCheck(deps.snapshots)]),
     ...podRoutes(deps.pods),
@@ -88,7 +92,17 @@ function buildRoutes(deps: ServerDeps): readonly Route[] {
     ...(profilingHandler
       ? profileRoutes()
       : switchedOffRoutes(['debug/pprof'], 'profiling endpoint is disabled.')),
+    ...(debugFlagsHandler
+      ? debugFlagRoutes(deps.logger)
+      : switchedOffRoutes(['debug/flags'], 'flags endpoint is disabled.')),
+    ...(featureGates['ComponentFlagz'] === false ? [] : flagzRoutes(flags)),
   ];
+}
+
+/** Last, since it lists the others. */
+function withStatusPage(routes: readonly Route[], { config, clock }: ServerDeps): readonly Route[] {
+  const isOff = config.featureGates['ComponentStatusz'] === false;
+  return isOff ? routes : [...routes, ...statuszRoutes(routes, clock)];
 }
 
 const SYSTEM_LOGS = '/var/log';

@@ -1,7 +1,8 @@
 // Who gets what answer from the node's API, and what it withstands.
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
-import { useCluster } from '../support/cluster.ts';
+import type { Pod } from '../../agent/api/objects.ts';
+import { script, uidOf, useCluster } from '../support/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { NodeClient } from './node-client.ts';
 
@@ -19,6 +20,8 @@ const ENDPOINTS = [
   '/pods',
   '/runningpods/',
   '/configz',
+  '/statusz',
+  '/flagz',
   '/logs/',
   '/metrics',
   '/metrics/cadvisor',
@@ -116,6 +119,29 @@ t.test('whoever may is answered', async t => {
   t.equal((await ask(`/exec/default/no/c?output=1&command=${longCommand}`)).status, 404, 'a long command');
 });
 
+t.test('its version, its flags, and how much it logs', async t => {
+  const ask = (path: string, accept: string) =>
+    client.ask(path, { client: admin, headers: accept === '' ? {} : { accept } });
+  const as = (kind: string) => `application/json;v=v1beta1;g=config.k8s.io;as=${kind}`;
+  t.match(await ask('/statusz', ''), {
+    status: 200,
+    body: /^\nkubelet statusz\n[^]*\nUp: 0 hr [^]*\nPaths: .*\/healthz/,
+  });
+  const status = await ask('/statusz', as('Statusz'));
+  t.match(JSON.parse(status.body), { kind: 'Statusz', binaryVersion: /^1\.\d+/, uptimeSeconds: Number });
+  t.match(await ask('/flagz', ''), { status: 200, body: /\nnode-labels=/ });
+  t.match(JSON.parse((await ask('/flagz', as('Flagz'))).body), { kind: 'Flagz', flags: { v: '0' } });
+  t.equal((await ask('/flagz', 'application/json')).status, 406, 'an object is asked for by its kind');
+  const setVerbosity = (body: string) => client.ask('/debug/flags/v', { method: 'PUT', client: admin, body });
+  t.match(await setVerbosity('4'), { status: 200, body: 'successfully set klog.logging.verbosity to 4\n' });
+  const debugLines = async () =>
+    (await cluster.sandbox.node('node-1').agent.readLog()).match(/"level":"debug"/g)?.length ?? 0;
+  await waitFor('lines for debugging', async () => (await debugLines()) > 0);
+  t.equal((await setVerbosity('0')).status, 200);
+  t.equal((await setVerbosity('many')).status, 400);
+  t.equal((await setVerbosity('1'.repeat(1000))).status, 400);
+});
+
 t.test('health is served to the host alone', async t => {
   t.equal(await node.shell('curl -s http://127.0.0.1:10248/healthz'), 'ok');
   t.equal(await node.shell(`curl -s -o /dev/null -w %{http_code} http://127.0.0.1:10248/pods`), '404');
@@ -156,6 +182,35 @@ t.test('ten thousand malformed requests: no crash, no leak, no answer that is no
   const after = await residentMiB(pid);
   t.comment(`${before} MiB before, ${after} MiB after, ${sockets} connections left`);
   t.ok(after < before + 80, 'memory');
+});
+
+t.test('slow clients hold no memory, and keep nobody waiting', async t => {
+  const pid = await cluster.sandbox.node('node-1').agent.findPid();
+  const before = await residentMiB(pid);
+  const text = 'x'.repeat(4000);
+  const pod = await cluster.createPod('talkative', {
+    restartPolicy: 'Never',
+    containers: [script(`yes ${text} | head -c 9000000; sleep 600`)],
+  });
+  const size = `stat -c %s ${logDirectory(pod)}/main/0.log || true`;
+  await waitFor('its logs', async () => Number(await node.shell(size)) > 9_000_000);
+  // Forty that ask for 9 MB each and read nothing of it.
+  const deaf = await Promise.all(Array.from({ length: 40 }, () => client.connect(admin)));
+  for (const socket of deaf) {
+    socket.pause();
+    socket.write(`GET /containerLogs/${cluster.namespace}/talkative/main HTTP/1.1\r\nHost: node\r\n\r\n`);
+  }
+  // Forty that begin a header of the largest size, and forty a body, and go on for ever.
+  const slow = await Promise.all(Array.from({ length: 80 }, () => client.connect(admin)));
+  for (const [index, socket] of slow.entries()) {
+    const head = 'PUT /debug/flags/v HTTP/1.1\r\nHost: node\r\n';
+    socket.write(index % 2 ? `${head}X: ${'y'.repeat(500_000)}` : `${head}Content-Length: 9000000\r\n\r\n`);
+  }
+  t.equal((await client.ask('/healthz', { client: admin })).body, 'ok', 'others are answered meanwhile');
+  const during = await residentMiB(pid);
+  t.ok(during < before + 120, `${before} MiB before, ${during} MiB during`);
+  for (const socket of [...deaf, ...slow]) socket.destroy();
+  await cluster.kubectl('delete', 'pod', 'talkative', '--grace-period=0', '--force');
 });
 
 /** Says all of it on one connection, the last text after the others were answered; the statuses of the answers. */
@@ -237,6 +292,8 @@ function broken(random: () => number): string {
   const body = pick(random, ['', 'zz\r\n', '0\r\n\r\n', 'x'.repeat(1000)]);
   return `${method} ${path} ${version}\r\n${headers.filter(Boolean).join('\r\n')}\r\n\r\n${body}`;
 }
+
+const logDirectory = (pod: Pod) => `/var/log/pods/${cluster.namespace}_talkative_${uidOf(pod)}`;
 
 /** The same numbers each time (a linear congruential generator). */
 function seeded(seed: number): () => number {
