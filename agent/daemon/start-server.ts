@@ -34,6 +34,7 @@ export async function startServer(
       cgroupDriver: () => cgroupDriver.current,
       snapshots,
       pods: () => pods.all(),
+      volumesOf: podUID => pods.volumesOf(podUID),
       machine: { ...machine.identity, ...machine.resources },
       allocatable: () => nodeView.current()?.status?.allocatable ?? {},
       logger,

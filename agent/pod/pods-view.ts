@@ -1,6 +1,7 @@
 // Pods as others may see them: the object as asked for, with the newest status, also one that is not written yet.
 
 import type { Pod } from '../api/objects.ts';
+import type { PreparedVolume } from '../volume/prepared-volume.ts';
 import type { StatusReporter } from './status-reporter.ts';
 import type { PodWorkers } from './workers.ts';
 
@@ -24,6 +25,11 @@ export class PodsView {
       .filter(({ metadata }) => metadata.name === name && (metadata.namespace ?? 'default') === namespace)
       .at(-1);
     return found && this.#withStatus(found);
+  }
+
+  /** What the pod's volumes are for its containers; undefined before they are set up. */
+  volumesOf(podUID: string): ReadonlyMap<string, PreparedVolume> | undefined {
+    return this.#workers.get(podUID)?.memory.volumes;
   }
 
   #withStatus(pod: Pod): Pod {

@@ -1,6 +1,6 @@
 import '../host/private-namespaces.ts';
 import { spawnSync } from 'node:child_process';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
@@ -215,7 +215,11 @@ await t.test('emptyDir of huge pages', async t => {
 await t.test('restarts, token refresh and an API server away', async t => {
   await cluster.put('configmaps', 'stays', { kind: 'ConfigMap', data: { key: 'last' } });
   const pod = await cluster.pod('restart', [apiAccess('kube-api-access', 600), configMapVolume('stays')]);
+  const torn = await cluster.pod('torn', [configMapVolume('stays')]);
+  const ended = await cluster.pod('ended', [apiAccess(), configMapVolume('stays')]);
   const first = await cluster.startManager();
+  const tornFile = join(hostPathOf(await first.ensure(torn), 'stays'), '..data/key');
+  await first.ensure(ended);
   const file = join(hostPathOf(await first.ensure(pod), 'kube-api-access'), 'token');
   const token = await readFile(file, 'utf8');
   await first.stop();
@@ -232,6 +236,7 @@ await t.test('restarts, token refresh and an API server away', async t => {
   await third.stop();
 
   await cluster.server.stopApiServer();
+  await truncate(tornFile, 0); // as a power cut may leave it
   const fourth = await cluster.startManager({ skewMs: 10_000_000 });
   const startedMs = performance.now();
   const outcome = await fourth.ensure(pod);
@@ -249,7 +254,17 @@ await t.test('restarts, token refresh and an API server away', async t => {
       { volume: 'stays', message: 'failed to sync configmap cache: timed out waiting for the condition' },
     ],
   });
+  t.match(await fourth.ensure(torn), { kind: 'waiting' }, 'half a file is no content to go on with');
+  await fourth.manager.teardownVolumes(uidOf(ended), { signal: never, isOrphan: false });
+  t.same(await readdir(join(cluster.rootDir, 'pods', uidOf(ended))), [], 'a pod goes without the API server');
   await cluster.server.startApiServer();
+  await eventually(
+    'the pod that waits is woken',
+    () => Promise.resolve(fourth.woken.includes(uidOf(torn))),
+    30_000,
+  );
+  t.match(await fourth.ensure(torn), { kind: 'ready' });
+  t.equal(await readFile(tornFile, 'utf8'), 'last');
   await cluster.patch('configmaps', 'stays', { data: { key: 'new' } });
   const updateMs = await eventually(
     'content after the outage',

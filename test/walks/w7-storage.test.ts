@@ -52,6 +52,10 @@ for (const [name, source] of [
     const second = await cluster.untilRunning(`${name}-2`);
     t.equal(await node.exec(uidOf(second), 'main', 'cat', '/data/file'), 'kept\n');
     await t.rejects(node.exec(uidOf(second), 'main', 'touch', '/data/other'), /Read-only file system/);
+    // A hostPath is a part of the node's own file system and has no figures.
+    const metrics = await cluster.kubectl('get', '--raw', '/api/v1/nodes/node-1/proxy/metrics');
+    const labels = `{namespace="${cluster.namespace}",persistentvolumeclaim="${name}"}`;
+    t.equal(metrics.includes(`kubelet_volume_stats_used_bytes${labels}`), name === 'local');
   });
 }
 

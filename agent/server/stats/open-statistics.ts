@@ -14,7 +14,7 @@ import type { RuntimeSnapshots } from '../../runtime/snapshots.ts';
 import type { MachineDescription } from './build-cadvisor-metrics.ts';
 import { Statistics } from './statistics.ts';
 import { StatsCollector } from './stats-collector.ts';
-import { StorageStats } from './storage-stats.ts';
+import { type StorageDeps, StorageStats } from './storage-stats.ts';
 
 export interface StatisticsSources {
   readonly config: Config;
@@ -25,6 +25,7 @@ export interface StatisticsSources {
   readonly cgroupDriver: () => CgroupDriver;
   readonly snapshots: RuntimeSnapshots;
   readonly pods: () => readonly Pod[];
+  readonly volumesOf: StorageDeps['volumesOf'];
   readonly machine: MachineDescription & { readonly memoryBytes: number };
   readonly allocatable: () => Readonly<Record<string, string>>;
   readonly logger: Logger;
@@ -37,6 +38,8 @@ export function openStatistics(
   const { config, runtime, images, usage, cgroupDriver, snapshots, pods, machine, allocatable } = sources;
   const { cgroupRoot } = config.runtime;
   const nodeName = config.node.name;
+  const { volumesOf } = sources;
+  const storage = new StorageStats({ runtime, images, volumesOf, settings: config.pods, signal });
   const collector = new StatsCollector({
     nodeName,
     memoryBytes: machine.memoryBytes,
@@ -55,10 +58,11 @@ export function openStatistics(
       return memory === undefined ? undefined : wholeValue(memory);
     },
     reader: new UsageReader(usage, { isSystemd: () => cgroupDriver() === 'systemd' }),
-    storage: new StorageStats({ runtime, images, settings: config.pods, signal }),
+    storage,
   });
   return new Statistics({
     collector,
+    storage,
     nodeName,
     desiredPods: pods,
     observedPods: () => snapshots.all(),

@@ -12,14 +12,17 @@ import { buildCadvisorMetrics, type MachineDescription } from './build-cadvisor-
 import { buildPodCounts } from './build-pod-counts.ts';
 import { buildResourceMetrics } from './build-resource-metrics.ts';
 import { buildSummary } from './build-summary.ts';
+import { buildVolumeMetrics } from './build-volume-metrics.ts';
 import { HealthMetrics } from './health-metrics.ts';
 import { stringifySummary } from './json.ts';
 import { formatFamilies, formatLabels, formatSample, type MetricFamily } from './metric-text.ts';
 import type { NodeStats } from './node-stats.ts';
 import type { StatsCollector, StatsCollectorDeps, StatsKind } from './stats-collector.ts';
+import type { StorageStats } from './storage-stats.ts';
 
 export interface StatisticsDeps {
   readonly collector: StatsCollector;
+  readonly storage: StorageStats;
   readonly nodeName: string;
   readonly desiredPods: StatsCollectorDeps['desiredPods'];
   readonly observedPods: () => Iterable<ObservedPod>;
@@ -93,7 +96,7 @@ export class Statistics {
   }
 
   async #metrics(): Promise<string> {
-    const { nodeName, cgroupVersion, desiredPods, observedPods, version } = this.#deps;
+    const { nodeName, cgroupVersion, desiredPods, observedPods, version, storage } = this.#deps;
     const counts = buildPodCounts({
       nodeName,
       cgroupVersion,
@@ -101,7 +104,8 @@ export class Statistics {
       observedPods: [...observedPods()],
     });
     const registered = await registeredMetrics(metricsRegistry);
-    return registered + formatFamilies([...counts, buildInfo(version)]);
+    const volumes = buildVolumeMetrics(await storage.claims(desiredPods()));
+    return registered + formatFamilies([...counts, ...volumes, buildInfo(version)]);
   }
 }
 

@@ -11,7 +11,9 @@ import {
 } from '../../host/disk-usage.ts';
 import { podLogDirectory } from '../../pod/naming.ts';
 import { SlowValues } from '../../resources/slow-values.ts';
-import { PLUGIN_DIRECTORY } from '../../volume/pod-directories.ts';
+import { lastingVolumeDirectory, PLUGIN_DIRECTORY } from '../../volume/pod-directories.ts';
+import type { PreparedVolume } from '../../volume/prepared-volume.ts';
+import type { ClaimUsage } from './build-volume-metrics.ts';
 import type { SharedFilesystem, VolumeStats } from './node-stats.ts';
 
 const RUNTIME_AGE_MS = 10_000; // containerd itself looks as often (stats_collect_period)
@@ -34,6 +36,8 @@ export interface StorageSettings {
 export interface StorageDeps {
   readonly runtime: Pick<RuntimeService, 'listContainerStats'>;
   readonly images: Pick<ImageService, 'imageFsInfo'>;
+  /** By the pod's names for them; undefined before they are set up. */
+  readonly volumesOf: (podUID: string) => ReadonlyMap<string, PreparedVolume> | undefined;
   readonly settings: StorageSettings;
   readonly signal: AbortSignal;
 }
@@ -75,6 +79,19 @@ export class StorageStats {
     return this.#volumes.get(uid, () => this.#readVolumes(pod));
   }
 
+  /** Of the volumes that pods have by a claim. */
+  async claims(pods: readonly Pod[]): Promise<readonly ClaimUsage[]> {
+    const ofPods = pods
+      .filter(pod => pod.spec.volumes?.some(volume => claimNameOf(pod, volume) !== undefined))
+      .map(async pod => {
+        const { namespace = 'default' } = pod.metadata;
+        return (await this.volumes(pod)).flatMap(({ claimName, fs }) =>
+          claimName === undefined ? [] : [{ namespace, claimName, fs }],
+        );
+      });
+    return (await Promise.all(ofPods)).flat();
+  }
+
   forgetOld(): void {
     this.#logs.forgetOld();
     this.#volumes.forgetOld();
@@ -108,8 +125,22 @@ export class StorageStats {
 
   async #readVolumes(pod: Pod): Promise<readonly VolumeStats[]> {
     const directory = `${this.#deps.settings.rootDir}/pods/${pod.metadata.uid ?? ''}/volumes`;
-    const found = (pod.spec.volumes ?? []).map(volume => readVolume(directory, volume));
+    const found = (pod.spec.volumes ?? []).map(volume =>
+      claimNameOf(pod, volume) === undefined ? readVolume(directory, volume) : this.#readClaimed(pod, volume),
+    );
     return (await Promise.all(found)).filter(stats => stats !== undefined);
+  }
+
+  // hostPath has no figures, as upstream. Nor has NFS: a server that is away would hold a thread for ever.
+  async #readClaimed(pod: Pod, volume: Volume): Promise<VolumeStats | undefined> {
+    const { settings, volumesOf } = this.#deps;
+    const { uid = '' } = pod.metadata;
+    const prepared = volumesOf(uid)?.get(volume.name);
+    if (prepared?.kind !== 'mount') return undefined;
+    const path = lastingVolumeDirectory(settings.rootDir, uid, 'local', prepared.directoryName);
+    if (prepared.hostPath !== path) return undefined;
+    const fs = await readFilesystem(path).catch(() => undefined); // not any more
+    return fs && { name: volume.name, claimName: claimNameOf(pod, volume), isEphemeral: false, fs };
   }
 }
 
@@ -121,6 +152,13 @@ function layerUsage(layer: {
     usedBytes: Number(layer.usedBytes?.value ?? 0),
     inodesUsed: Number(layer.inodesUsed?.value ?? 0),
   };
+}
+
+/** Of a claim, or of one that was made for this volume of this pod. */
+function claimNameOf({ metadata }: Pod, volume: Volume): string | undefined {
+  if (volume['ephemeral'] !== undefined) return `${metadata.name}-${volume.name}`;
+  // The API server admits no claim of another shape.
+  return (volume['persistentVolumeClaim'] as { readonly claimName: string } | undefined)?.claimName;
 }
 
 const EPHEMERAL_KINDS = Object.entries(PLUGIN_DIRECTORY);
