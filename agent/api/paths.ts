@@ -50,6 +50,8 @@ export function configMapsPath(namespace: string): string {
   return namespaced(CORE, namespace, 'configmaps');
 }
 
+export const clusterTrustBundlesPath = '/apis/certificates.k8s.io/v1beta1/clustertrustbundles';
+
 export function secretPath(namespace: string, name: string): string {
   return namespaced(CORE, namespace, 'secrets', name);
 }

@@ -29,6 +29,7 @@ const inputs: ContentInputs = {
     source.audience === 'bad'
       ? { kind: 'missing', problem: 'failed to fetch token: no' }
       : { kind: 'present', token: 'TOKEN' },
+  trustBundles: () => ({ kind: 'known', bundles: [] }),
   allocatable: {},
 };
 
@@ -77,14 +78,16 @@ t.test('all sources that fail are named, the later of two equal paths wins', asy
       [
         { secret: { name: 's' } },
         { serviceAccountToken: { path: 't', audience: 'bad' } },
-        { clusterTrustBundle: {} },
+        { clusterTrustBundle: { path: 'c', name: 'x' } },
+        {},
       ],
       pod,
     ),
     [
       'secret "s" not found',
       'failed to fetch token: no',
-      'projected volume source clusterTrustBundle is not supported by this node',
+      'while getting ClusterTrustBundle: clustertrustbundle.certificates.k8s.io "x" not found',
+      'the API server has taken a source out of this projected volume: the feature gate of its kind is off there',
     ],
   );
   const other: ProjectionSource = {

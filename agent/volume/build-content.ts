@@ -6,7 +6,10 @@ import type { ObjectKind, ObjectLookup } from './object-store.ts';
 import { type FileProjection, type PayloadOutcome, validatePayload } from './payload.ts';
 import { podContainers } from './pod-references.ts';
 import type { TokenLookup } from './token-store.ts';
+import { findTrustAnchors } from './trust-anchors.ts';
+import type { TrustBundlesLookup } from './trust-bundle-store.ts';
 import type {
+  ClusterTrustBundleSource,
   ContentVolume,
   ProjectedSource,
   ProjectionSource,
@@ -17,6 +20,7 @@ import type {
 export interface ContentInputs {
   readonly object: (kind: ObjectKind, name: string) => ObjectLookup;
   readonly token: (source: ServiceAccountTokenSource) => TokenLookup;
+  readonly trustBundles: () => TrustBundlesLookup;
   readonly allocatable: Allocatable;
 }
 
@@ -62,7 +66,7 @@ function buildProjection(
   pod: Pod,
   inputs: ContentInputs,
 ): PayloadOutcome {
-  const { configMap, secret, downwardAPI, serviceAccountToken } = projection;
+  const { configMap, secret, downwardAPI, serviceAccountToken, clusterTrustBundle } = projection;
   if (configMap) {
     const lookup = inputs.object('configmaps', configMap.name);
     return buildKeyFiles('configmaps', configMap.name, { ...configMap, defaultMode }, lookup);
@@ -73,8 +77,25 @@ function buildProjection(
   }
   if (downwardAPI) return buildDownwardAPIFiles({ ...downwardAPI, defaultMode }, pod, inputs.allocatable);
   if (serviceAccountToken) return buildTokenFile(serviceAccountToken, defaultMode, pod, inputs);
-  const field = Object.keys(projection)[0] ?? 'empty';
-  return { kind: 'failed', problems: [`projected volume source ${field} is not supported by this node`] };
+  if (clusterTrustBundle) return buildTrustBundleFile(clusterTrustBundle, defaultMode, pod, inputs);
+  const [field] = Object.keys(projection);
+  const problem =
+    field === undefined
+      ? 'the API server has taken a source out of this projected volume: the feature gate of its kind is off there'
+      : `projected volume source ${field} is not supported by this node`;
+  return { kind: 'failed', problems: [problem] };
+}
+
+function buildTrustBundleFile(
+  source: ClusterTrustBundleSource,
+  defaultMode: number,
+  pod: Pod,
+  inputs: ContentInputs,
+): PayloadOutcome {
+  const outcome = findTrustAnchors(source, inputs.trustBundles());
+  if (outcome.kind === 'failed') return { kind: 'failed', problems: [outcome.problem] };
+  const file = ownFile(Buffer.from(outcome.pem), defaultMode, pod);
+  return { kind: 'built', payload: new Map([[source.path, file]]) };
 }
 
 function buildTokenFile(
@@ -85,15 +106,20 @@ function buildTokenFile(
 ): PayloadOutcome {
   const lookup = inputs.token(source);
   if (lookup.kind !== 'present') return { kind: 'failed', problems: [lookup.problem] };
+  const file = ownFile(Buffer.from(lookup.token), defaultMode, pod);
+  return { kind: 'built', payload: new Map([[source.path, file]]) };
+}
+
+/** For the pod's own user, where all its containers have the same. */
+function ownFile(content: Buffer, defaultMode: number, pod: Pod): FileProjection {
   const ownerUid = buildFileOwner(pod);
   const isPrivate = ownerUid !== undefined || pod.spec.securityContext?.fsGroup !== undefined;
-  const file: FileProjection = {
-    content: Buffer.from(lookup.token),
+  return {
+    content,
     // With an fsGroup the ownership pass makes this 0640.
     mode: isPrivate ? 0o600 : defaultMode,
     ...(ownerUid !== undefined && { ownerUid }),
   };
-  return { kind: 'built', payload: new Map([[source.path, file]]) };
 }
 
 /** The one user all containers of the pod run as; undefined when they differ or one leaves it to its image. */

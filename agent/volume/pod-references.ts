@@ -76,6 +76,13 @@ export function tokensOf(volume: VolumeSource): ServiceAccountTokenSource[] {
   return (volume.source.sources ?? []).flatMap(source => source.serviceAccountToken ?? []);
 }
 
+/** Whether the volume takes anchors from the cluster's trust bundles. */
+export function hasTrustBundles(volume: VolumeSource): boolean {
+  return (
+    volume.kind === 'projected' && (volume.source.sources ?? []).some(source => source.clusterTrustBundle)
+  );
+}
+
 /**
  * Directories inside a volume that other volumes are mounted on: a read-only volume must have them beforehand.
  * Only the uppermost of each nest, relative to the volume's root.

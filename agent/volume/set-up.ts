@@ -15,9 +15,10 @@ import type { ObjectStore } from './object-store.ts';
 import { digestOf, joinProblems, type Payload } from './payload.ts';
 import type { ClaimReference, PersistentVolumes } from './persistent-volumes.ts';
 import { type DirectoryKind, metadataDirectory, volumeDirectory } from './pod-directories.ts';
-import { nestedMountPoints, objectsOf, tokensOf } from './pod-references.ts';
+import { hasTrustBundles, nestedMountPoints, objectsOf, tokensOf } from './pod-references.ts';
 import type { VolumeOutcome } from './prepared-volume.ts';
 import type { TokenRequest, TokenStore } from './token-store.ts';
+import type { TrustBundleStore } from './trust-bundle-store.ts';
 import {
   type ContentVolume,
   type EmptyDirSource,
@@ -53,6 +54,7 @@ export interface SetUpDeps {
   readonly node: NodeFacts;
   readonly objects: ObjectStore;
   readonly tokens: TokenStore;
+  readonly trustBundles: TrustBundleStore;
   readonly persistent: PersistentVolumes;
 }
 
@@ -196,7 +198,7 @@ export class VolumeSetUp {
     directory: string,
     signal: AbortSignal,
   ): Promise<void> {
-    const { objects, tokens } = this.#deps;
+    const { objects, tokens, trustBundles } = this.#deps;
     const waits = objectsOf(volume).map(({ kind, name }) =>
       objects.waitKnown(kind, pod.metadata.namespace ?? '', name, { signal }),
     );
@@ -205,14 +207,19 @@ export class VolumeSetUp {
       if (!tokens.has(request)) tokens.acquire(request, await readPublished(directory, source.path));
       waits.push(tokens.waitSettled(request, { signal }));
     }
+    if (hasTrustBundles(volume)) {
+      trustBundles.acquire(pod.metadata.uid ?? '');
+      waits.push(trustBundles.waitKnown({ signal }));
+    }
     await Promise.all(waits);
   }
 
   #inputs(pod: Pod): ContentInputs {
-    const { objects, tokens, node } = this.#deps;
+    const { objects, tokens, trustBundles, node } = this.#deps;
     return {
       object: (kind, name) => objects.get(kind, pod.metadata.namespace ?? '', name),
       token: source => tokens.get(tokenRequest(pod, source)),
+      trustBundles: () => trustBundles.get(),
       allocatable: node.allocatable(),
     };
   }

@@ -22,6 +22,7 @@ import {
 import { type NodeFacts, type UpdateOutcome, VolumeSetUp } from './set-up.ts';
 import { type TearDownOptions, tearDownVolumes } from './tear-down.ts';
 import { TokenStore } from './token-store.ts';
+import { TrustBundleStore } from './trust-bundle-store.ts';
 
 export type { PreparedVolume } from './prepared-volume.ts';
 export type { NodeFacts } from './set-up.ts';
@@ -77,6 +78,7 @@ export class VolumeManager {
   /** ConfigMaps and Secrets by name; shared with whoever builds environments or pulls images. */
   readonly objects: ObjectStore;
   readonly #tokens: TokenStore;
+  readonly #trustBundles: TrustBundleStore;
   readonly #persistent: PersistentVolumes;
   readonly #setUp: VolumeSetUp;
   readonly #rootDir: string;
@@ -90,6 +92,7 @@ export class VolumeManager {
   constructor({ client, rootDir, logger, clock, node }: VolumeManagerOptions) {
     this.objects = new ObjectStore({ client, logger });
     this.#tokens = new TokenStore({ client, clock, logger });
+    this.#trustBundles = new TrustBundleStore({ client, logger });
     this.#persistent = new PersistentVolumes({ client, rootDir, nodeLabels: () => node.labels() });
     this.#setUp = new VolumeSetUp({
       rootDir,
@@ -97,12 +100,14 @@ export class VolumeManager {
       node,
       objects: this.objects,
       tokens: this.#tokens,
+      trustBundles: this.#trustBundles,
       persistent: this.#persistent,
     });
     this.#rootDir = rootDir;
     this.#logger = logger;
     this.objects.onChange(podUID => this.#markDirty(podUID));
     this.#tokens.onChange(podUID => this.#markDirty(podUID));
+    this.#trustBundles.onChange(podUID => this.#markDirty(podUID));
   }
 
   /** Called with each pod that waited for a volume and may now have it; it only wakes. */
@@ -115,6 +120,7 @@ export class VolumeManager {
     const tasks = new TaskGroup({ signal });
     tasks.run(inner => this.objects.run(inner));
     tasks.run(inner => this.#tokens.run(inner));
+    tasks.run(inner => this.#trustBundles.run(inner));
     tasks.run(inner => this.#runUpdates(inner, tasks));
     await tasks.join();
   }
@@ -153,6 +159,7 @@ export class VolumeManager {
     this.#pods.delete(podUID);
     this.#dirtyPodUIDs.delete(podUID);
     this.#tokens.release(podUID);
+    this.#trustBundles.release(podUID);
     const tearDown = (): Promise<void> => tearDownVolumes(this.#rootDir, podUID, options);
     await (entry ? entry.serial.run(tearDown, { signal, priority: 0 }) : tearDown());
     await this.#persistent.release(podUID, { signal });
@@ -164,6 +171,7 @@ export class VolumeManager {
     this.#dirtyPodUIDs.delete(podUID);
     this.objects.release(podUID);
     this.#tokens.release(podUID);
+    this.#trustBundles.release(podUID);
   }
 
   #entryOf(podUID: string, pod: Pod): PodVolumes {

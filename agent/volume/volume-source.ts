@@ -1,5 +1,6 @@
 // The volume kinds of core/v1 the agent serves, and how a pod's volume is recognised as one of them.
 import type { Quantity, Volume } from '../api/objects.ts';
+import type { LabelSelector } from '../resources/label-selector.ts';
 
 export interface KeyToPath {
   readonly key: string;
@@ -73,13 +74,22 @@ export interface ServiceAccountTokenSource {
   readonly expirationSeconds?: number;
 }
 
+/** Either by name or by signer; of those of a signer the ones that the selector matches. */
+export interface ClusterTrustBundleSource {
+  readonly path: string;
+  readonly name?: string;
+  readonly signerName?: string;
+  readonly labelSelector?: LabelSelector;
+  readonly optional?: boolean;
+}
+
 /** One entry of a projected volume; exactly one field is set. */
 export interface ProjectionSource {
   readonly configMap?: Omit<ConfigMapSource, 'defaultMode'>;
   readonly secret?: Omit<ConfigMapSource, 'defaultMode'>;
   readonly downwardAPI?: Omit<DownwardAPISource, 'defaultMode'>;
   readonly serviceAccountToken?: ServiceAccountTokenSource;
-  readonly clusterTrustBundle?: unknown;
+  readonly clusterTrustBundle?: ClusterTrustBundleSource;
   readonly podCertificate?: unknown;
 }
 

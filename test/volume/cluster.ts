@@ -40,10 +40,10 @@ export class VolumeCluster {
     this.admin = admin;
   }
 
-  static async start(): Promise<VolumeCluster> {
+  static async start(more: readonly string[] = []): Promise<VolumeCluster> {
     const directory = await mkdtemp(join(tmpdir(), 'nodelet-volumes-'));
     await ensureTmpfs(directory, { mode: 0o755 });
-    const flags = ['--enable-admission-plugins=NodeRestriction'];
+    const flags = ['--enable-admission-plugins=NodeRestriction', ...more];
     const server = await TestApiServer.start({ directory: join(directory, 'api'), flags });
     server.issue('node', `/O=system:nodes/CN=system:node:${NODE}`);
     server.writeKubeconfig(
