@@ -49,6 +49,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async ({ output }, exit) => (await import('./explain.ts')).explainCommand(output, exit),
   },
   {
+    name: 'plan',
+    description:
+      'what would change on this node with another configuration, version, or instead of the kubelet',
+    load: async ({ output }, exit) => (await import('./foresee.ts')).planCommand(output, exit),
+  },
+  {
     name: 'config',
     description: 'look at the configuration',
     load: async ({ output }, exit) =>

@@ -24,7 +24,10 @@ const PARALLEL_IMAGE_PULLS = 10;
 export const KLOG_DEBUG_VERBOSITY = 4;
 
 /** Shapes checked values into the sections that subsystems take, frozen. */
-export function buildConfig(values: Values, { document, flags }: Pick<Config, 'document' | 'flags'>): Config {
+export function buildConfig(
+  values: Values,
+  { document, flags, settings }: Pick<Config, 'document' | 'flags' | 'settings'>,
+): Config {
   const eviction = buildEviction(values);
   return freeze({
     node: buildNode(values, eviction.hard),
@@ -38,6 +41,7 @@ export function buildConfig(values: Values, { document, flags }: Pick<Config, 'd
     server: buildServer(values),
     log: buildLog(values),
     featureGates: values.featureGates,
+    settings,
     document,
     flags,
   });

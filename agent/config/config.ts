@@ -13,6 +13,8 @@ export interface Config {
   readonly log: LogConfig;
   /** The kubelet's feature gates as written; a gate that is not named has Kubernetes' own default. */
   readonly featureGates: Readonly<Record<string, boolean>>;
+  /** Every setting in force by its name in the file, for those who compare. */
+  readonly settings: readonly { readonly path: string; readonly value: unknown }[];
   /** All of it as the kubelet's own file would say it, for those who ask over the network. */
   readonly document: Readonly<Record<string, unknown>>;
   /** The same by flag. */

@@ -3,7 +3,7 @@
 import { hostname } from 'node:os';
 import { buildConfig } from './build-config.ts';
 import type { Config } from './config.ts';
-import { buildFlagValues, buildKubeletConfiguration } from './describe.ts';
+import { buildFlagValues, buildKubeletConfiguration, describeSettings } from './describe.ts';
 import { type ConfigFile, parseConfigFile } from './document.ts';
 import { FIELD_NAMES, fieldOf } from './fields.ts';
 import { type FlagValue, parseFlags } from './flags.ts';
@@ -61,6 +61,7 @@ export function parseConfig({ flags, files, workingDir, hostname }: ParseInput):
   return {
     kind: 'loaded',
     config: buildConfig(values, {
+      settings: describeSettings(settings).map(({ path, value }) => ({ path, value })),
       document: buildKubeletConfiguration(settings),
       flags: buildFlagValues(settings),
     }),

@@ -63,6 +63,7 @@ export function startLocalViews(
   const views = new LocalViews({
     nodeName: config.node.name,
     version: NODELET_VERSION,
+    settings: config.settings,
     node,
     pods: () => view.all(),
     workers,

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { waitAborted } from '../lib/abort.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { PodExplanation } from './explanation.ts';
+import type { ShownSetting } from './foreseen.ts';
 import type { NodeReport } from './node-report.ts';
 
 const DIRECTORY_MODE = 0o700;
@@ -13,6 +14,7 @@ const SOCKET_MODE = 0o600;
 export interface LocalAnswers {
   readonly explainPod: (namespace: string, name: string) => PodExplanation | undefined;
   readonly reportNode: () => Promise<NodeReport>;
+  readonly settings: readonly ShownSetting[];
 }
 
 /** Until the signal aborts. Without the socket everything else goes on: it is only a view. */
@@ -65,6 +67,8 @@ async function find(url: string, answers: LocalAnswers): Promise<object | undefi
   switch (kind) {
     case 'status':
       return await answers.reportNode();
+    case 'settings':
+      return answers.settings;
     case 'pods':
       return answers.explainPod(namespace, name);
     default:

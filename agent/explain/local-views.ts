@@ -2,6 +2,7 @@
 
 import type { Logger } from '../lib/logger.ts';
 import { TaskGroup } from '../lib/task-group.ts';
+import type { ShownSetting } from './foreseen.ts';
 import { runLastState } from './last-state.ts';
 import { LAST_STATE_FILE, LOCAL_SOCKET } from './local-paths.ts';
 import { runLocalServer } from './local-server.ts';
@@ -15,6 +16,7 @@ export interface LocalViewsDeps extends Omit<PodExplainerDeps, 'nodeProblems' | 
     readonly problems: readonly string[] | undefined;
     readonly lastLeaseRenewalMs: number | undefined;
   };
+  readonly settings: readonly ShownSetting[];
   readonly certificates: () => Promise<readonly CertificateLeft[]>;
   readonly eventLoop: { readonly recentMaxMs: number };
   /** IPv4 first, then IPv6. */
@@ -41,6 +43,7 @@ export class LocalViews {
     const answers = {
       explainPod: (namespace: string, name: string) => this.#explainer.explain(namespace, name),
       reportNode: () => this.#report(),
+      settings: this.#deps.settings,
     };
     tasks.run(inner => runLocalServer(LOCAL_SOCKET, answers, { logger, signal: inner }));
     tasks.run(inner => runLastState(LAST_STATE_FILE, () => this.#explainer.all(), { logger, signal: inner }));

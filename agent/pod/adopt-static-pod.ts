@@ -3,6 +3,23 @@
 
 import type { Pod } from '../api/objects.ts';
 import { isFullyStopped, type ObservedPod } from '../runtime/observed-pod.ts';
+import { buildStaticPod, type StaticPodOutcome } from './build-static-pod.ts';
+import type { Manifest } from './read-manifests.ts';
+
+/** The pod of a manifest file, under the UID it runs with. */
+export function buildFilePod(
+  { hash, changedAtMs, content }: Manifest,
+  nodeName: string,
+  running: Iterable<ObservedPod>,
+): StaticPodOutcome {
+  if (content.kind === 'unreadable') return { kind: 'refused', message: content.message };
+  const build = (uid: string): StaticPodOutcome =>
+    buildStaticPod(content.value, { source: 'file', nodeName, hash: uid });
+  const outcome = build(hash);
+  if (outcome.kind === 'refused' || outcome.pod.metadata.uid !== hash) return outcome;
+  const adopted = findAdoptedUID(outcome.pod, changedAtMs, running);
+  return adopted === undefined ? outcome : build(adopted);
+}
 
 /** The UID under which the pod of a manifest that has not changed since runs already; undefined: it is a new one. */
 export function findAdoptedUID(

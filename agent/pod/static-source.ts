@@ -8,8 +8,8 @@ import { errorMessage } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import type { ObservedPod } from '../runtime/observed-pod.ts';
-import { findAdoptedUID } from './adopt-static-pod.ts';
-import { buildStaticPod, type StaticPodOrigin, type StaticPodOutcome } from './build-static-pod.ts';
+import { buildFilePod } from './adopt-static-pod.ts';
+import { buildStaticPod, type StaticPodOrigin } from './build-static-pod.ts';
 import { hashManifest, type Manifest, parseManifest, readManifests } from './read-manifests.ts';
 import type { PodWorkers } from './workers.ts';
 
@@ -131,19 +131,12 @@ async function watchPath(
 // A file that is being written is half a file for a moment: its pod stays as it was.
 function decode(
   pods: StaticPods,
-  { path, hash, changedAtMs, content }: Manifest,
+  manifest: Manifest,
   { nodeName, running }: { readonly nodeName: string; readonly running: readonly ObservedPod[] },
   lastPod: Pod | undefined,
 ): { readonly hash: string; readonly pod: Pod | undefined } {
-  const build = (uid: string): StaticPodOutcome =>
-    content.kind === 'object'
-      ? buildStaticPod(content.value, { source: 'file', nodeName, hash: uid })
-      : { kind: 'refused', message: content.message };
-  let outcome = build(hash);
-  if (outcome.kind === 'ok' && outcome.pod.metadata.uid === hash) {
-    const adopted = findAdoptedUID(outcome.pod, changedAtMs, running);
-    if (adopted !== undefined) outcome = build(adopted);
-  }
+  const { path, hash } = manifest;
+  const outcome = buildFilePod(manifest, nodeName, running);
   if (outcome.kind === 'ok') {
     pods.report(path, undefined);
     return { hash, pod: outcome.pod };

@@ -7,6 +7,8 @@ import type { Pod } from '../../agent/api/objects.ts';
 import { Kubelet } from '../../hack/race-run/kubelet.ts';
 import { ObjectWatch } from '../../hack/race-run/object-watch.ts';
 import { STATIC_POD_PATH } from '../../hack/sandbox/agent-config.ts';
+import { IMAGES } from '../../hack/sandbox/images.ts';
+import { CHECKOUT } from '../../hack/sandbox/paths.ts';
 import { isReady, obedient, uidOf, useCluster } from '../support/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { ENDED, MOUNT, RUNNING } from './hand-over-pods.ts';
@@ -56,8 +58,8 @@ history.observe(({ name, object }) => {
 const settledAtMs = Date.now() + SETTLED_AFTER_MS;
 await waitFor('containers that are not new any more', () => Date.now() > settledAtMs);
 
-function staticPod(): object {
-  const metadata = { name: 'static', namespace };
+function staticPod(labels: Readonly<Record<string, string>> = {}): object {
+  const metadata = { name: 'static', namespace, labels };
   return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [obedient()] } };
 }
 
@@ -191,6 +193,9 @@ t.test('from nodelet to the kubelet', async t => {
 
 t.test('and back, with what the kubelet has made', async t => {
   const before = await facts();
+  const plan = await nodeletPlan();
+  t.match(plan.from, { name: 'kubelet' });
+  t.same(describeChanges(plan), [], 'nothing restarts, it says');
   await toNodelet();
   await untilWorks('new-by-nodelet');
   t.same(await facts(), before);
@@ -211,4 +216,76 @@ t.test('and once more to the kubelet', async t => {
 
 t.test('no pod was unready for a moment', async t => {
   t.same(unready, []);
+  expected.clear();
 });
+
+t.test('`nodelet plan` says what restarts, ends and starts, and that is what happens', async t => {
+  await kubelet.stop();
+  await writeFile(`${manifests}/static.yaml`, JSON.stringify(staticPod({ color: 'red' })));
+  await cluster.kubectl('delete', 'pod', 'plain', '--force', '--grace-period=0');
+  await cluster.kubectl('set', 'image', 'pod/disk', `main=${IMAGES.busyboxLatest}`);
+  const several = await cluster.getPod('several');
+  const { id } = await node.container(several?.metadata.uid ?? '', 'one');
+  await node.runtime.stopContainer(id, 0, { signal });
+  const before = await runningContainers();
+  const plan = await nodeletPlan();
+  t.same(describeChanges(plan), [
+    'disk main restarts',
+    'plain main ends',
+    'several one starts',
+    'static-node-1 main ends',
+    'static-node-1 main starts',
+  ]);
+  await agent.ensureStarted({ signal });
+  await waitFor(
+    'all of it',
+    async () => describeChanges(plan).join() === compareContainers(before, await runningContainers()).join(),
+    { deadlineMs: 60_000 },
+  );
+});
+
+interface ToldPlan {
+  readonly from?: object;
+  readonly changes: readonly { readonly kind: string; readonly subject: string; readonly change: string }[];
+}
+
+async function nodeletPlan(): Promise<ToldPlan> {
+  const command = `${process.execPath} ${CHECKOUT}/agent/main.ts plan --config /etc/nodelet/config.yaml --json`;
+  const text = await node.shell(`${command} || test $? = 1`);
+  return JSON.parse(text) as ToldPlan; // our own words
+}
+
+/** `POD CONTAINER restarts`, of this test's pods. */
+function describeChanges({ changes }: ToldPlan): readonly string[] {
+  return changes
+    .filter(({ kind, subject }) => kind === 'container' && subject.startsWith(`${namespace}/`))
+    .map(({ subject, change }) => `${subject.slice(namespace.length + 1)} ${change}`)
+    .toSorted();
+}
+
+type RunningContainers = ReadonlyMap<string, string>;
+
+/** ID by pod UID, pod and container. */
+async function runningContainers(): Promise<RunningContainers> {
+  const labelSelector = { 'io.kubernetes.pod.namespace': namespace };
+  const state = { state: 'CONTAINER_RUNNING' } as const;
+  const containers = await node.runtime.listContainers({ labelSelector, state }, { signal });
+  return new Map(
+    containers.map(({ id, labels }) => {
+      const { 'io.kubernetes.pod.uid': uid, 'io.kubernetes.pod.name': pod } = labels;
+      return [`${uid} ${pod} ${labels['io.kubernetes.container.name']}`, id];
+    }),
+  );
+}
+
+/** The same words as the plan's, from what became of each. */
+function compareContainers(before: RunningContainers, after: RunningContainers): readonly string[] {
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .flatMap(key => {
+      const [, pod, name] = key.split(' ');
+      const [old, now] = [before.get(key), after.get(key)];
+      if (old === now) return [];
+      return [`${pod} ${name} ${old === undefined ? 'starts' : now === undefined ? 'ends' : 'restarts'}`];
+    })
+    .toSorted();
+}
