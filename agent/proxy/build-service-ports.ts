@@ -4,7 +4,10 @@ import type { Family, Protocol, ServicePort } from './service-port.ts';
 
 const DEFAULT_AFFINITY_SECONDS = 10_800; // core/v1 DefaultClientIPServiceAffinitySeconds
 const SOURCE_RANGES_ANNOTATION = 'service.beta.kubernetes.io/load-balancer-source-ranges';
-const PROTOCOLS: Readonly<Record<string, Protocol>> = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' };
+export const PROTOCOLS: Readonly<Record<string, Protocol>> = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' };
+
+// Most Services have none of what is a list; ten thousand empty lists are a megabyte.
+const NONE: readonly string[] = [];
 
 /** Empty for what has no cluster IP of this family: headless, ExternalName, not allocated yet. */
 export function buildServicePorts(
@@ -13,7 +16,7 @@ export function buildServicePorts(
 ): readonly ServicePort[] {
   const clusterIP = (spec?.clusterIPs ?? [spec?.clusterIP ?? '']).find(ip => isOfFamily(ip, family));
   if (!spec || clusterIP === undefined || spec.type === 'ExternalName') return [];
-  const externalIPs = (spec.externalIPs ?? []).filter(ip => isOfFamily(ip, family));
+  const externalIPs = spec.externalIPs?.filter(ip => isOfFamily(ip, family)) ?? NONE;
   const hasNodePorts = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
   const isExternalPolicyLocal =
     spec.externalTrafficPolicy === 'Local' && (hasNodePorts || externalIPs.length > 0);
@@ -41,8 +44,10 @@ export function isOfFamily(address: string, family: Family): boolean {
 }
 
 function readVIPs(status: Service['status'], family: Family): readonly string[] {
-  return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
-    ip !== undefined && isOfFamily(ip, family) && (ipMode ?? 'VIP') === 'VIP' ? [ip] : [],
+  return (
+    status?.loadBalancer?.ingress?.flatMap(({ ip, ipMode }) =>
+      ip !== undefined && isOfFamily(ip, family) && (ipMode ?? 'VIP') === 'VIP' ? [ip] : [],
+    ) ?? NONE
   );
 }
 
@@ -51,7 +56,8 @@ function readSourceRanges(
   annotations: Readonly<Record<string, string>> | undefined,
   family: Family,
 ): readonly string[] {
-  const ranges = spec.loadBalancerSourceRanges ?? annotations?.[SOURCE_RANGES_ANNOTATION]?.split(',') ?? [];
+  const ranges = spec.loadBalancerSourceRanges ?? annotations?.[SOURCE_RANGES_ANNOTATION]?.split(',');
+  if (!ranges) return NONE;
   const cleaned = ranges.map(range => range.trim()).filter(range => isOfFamily(range, family));
   // A range that holds every address restricts nobody.
   return cleaned.some(range => range.endsWith('/0')) ? [] : cleaned;

@@ -3,16 +3,18 @@ import type { ApiClient } from '../api/client.ts';
 import type { EndpointSlice, KubeObject, Service } from '../api/objects.ts';
 import { endpointSlicesPath, servicesPath } from '../api/paths.ts';
 import { type WatchEvent, watchObjects } from '../api/watch.ts';
+import { compactList, compactText } from '../lib/compact.ts';
 import type { Logger } from '../lib/logger.ts';
 import { TaskGroup } from '../lib/task-group.ts';
 import { buildServicePorts } from './build-service-ports.ts';
-import { buildEndpoints, buildSlice, SERVICE_NAME_LABEL, type Slice } from './build-slice.ts';
+import { buildEndpoints, buildSlice, countEndpoints, SERVICE_NAME_LABEL, type Slice } from './build-slice.ts';
 import type { Family, PortState, ServicePort } from './service-port.ts';
 
 // As kube-proxy: Services of another proxy, and headless ones, do not even arrive here.
 const SELECTOR = '!service.kubernetes.io/service-proxy-name,!service.kubernetes.io/headless';
 const FAMILIES: readonly Family[] = [4, 6];
 const NO_PORTS: readonly ServicePort[] = [];
+const NO_STATES: readonly PortState[] = [];
 
 /** `namespace/name` */
 export type ServiceKey = string;
@@ -25,7 +27,8 @@ export interface ServiceChanges {
 
 interface KnownService {
   readonly resourceVersion: string | undefined;
-  readonly ports: Readonly<Record<Family, readonly ServicePort[]>>;
+  readonly ipv4: readonly ServicePort[];
+  readonly ipv6: readonly ServicePort[];
 }
 
 interface KnownSlice {
@@ -40,7 +43,7 @@ export class DesiredServices {
   readonly #services = new Map<ServiceKey, KnownService>();
   readonly #slices = new Map<string, KnownSlice>();
   /** The keys of the slices of each Service. */
-  readonly #slicesOf = new Map<ServiceKey, Set<string>>();
+  readonly #slicesOf = new Map<ServiceKey, readonly string[]>();
   readonly #readers = new Set<{ changed: Set<ServiceKey>; readonly wake: () => void }>();
   readonly #endpointCounts: Record<Family, number> = { 4: 0, 6: 0 };
   #hasServices = false;
@@ -67,9 +70,9 @@ export class DesiredServices {
 
   /** The service ports of one Service with their endpoints; none when the Service has no such family or is gone. */
   portStates(key: ServiceKey, family: Family): readonly PortState[] {
-    const ports = this.#services.get(key)?.ports[family] ?? NO_PORTS;
-    if (ports.length === 0) return [];
-    const slices = [...(this.#slicesOf.get(key) ?? [])].flatMap(name => {
+    const ports = this.#services.get(key)?.[family === 4 ? 'ipv4' : 'ipv6'] ?? NO_PORTS;
+    if (ports.length === 0) return NO_STATES;
+    const slices = (this.#slicesOf.get(key) ?? []).flatMap(name => {
       const slice = this.#slices.get(name)?.slice;
       return slice?.family === family ? [slice] : [];
     });
@@ -126,10 +129,13 @@ export class DesiredServices {
   }
 
   #upsertService(service: Service): void {
-    const key = keyOf(service);
+    const key = compactText(keyOf(service));
     const { resourceVersion } = service.metadata;
-    const [ipv4 = NO_PORTS, ipv6 = NO_PORTS] = FAMILIES.map(family => buildServicePorts(service, family));
-    this.#services.set(key, { resourceVersion, ports: { 4: ipv4, 6: ipv6 } });
+    const [ipv4 = NO_PORTS, ipv6 = NO_PORTS] = FAMILIES.map(family => {
+      const ports = buildServicePorts(service, family);
+      return ports.length === 0 ? NO_PORTS : compactList(ports);
+    });
+    this.#services.set(key, { resourceVersion, ipv4, ipv6 });
     this.#markChanged(key);
   }
 
@@ -138,18 +144,16 @@ export class DesiredServices {
   }
 
   #upsertSlice(object: EndpointSlice): void {
-    const key = keyOf(object);
+    const key = compactText(keyOf(object));
     const owner = object.metadata.labels?.[SERVICE_NAME_LABEL];
     const slice = buildSlice(object);
     const known = this.#slices.get(key);
-    const service = `${object.metadata.namespace ?? ''}/${owner ?? ''}`;
+    const service = compactText(`${object.metadata.namespace ?? ''}/${owner ?? ''}`);
     if (known) this.#removeSlice(key);
     if (!owner || !slice) return;
-    this.#endpointCounts[slice.family] += slice.endpoints.length * slice.ports.length;
+    this.#endpointCounts[slice.family] += countEndpoints(slice);
     this.#slices.set(key, { resourceVersion: object.metadata.resourceVersion, service, slice });
-    const names = this.#slicesOf.get(service);
-    if (names) names.add(key);
-    else this.#slicesOf.set(service, new Set([key]));
+    this.#slicesOf.set(service, compactList([...(this.#slicesOf.get(service) ?? []), key]));
     this.#markChanged(service);
   }
 
@@ -157,11 +161,10 @@ export class DesiredServices {
     const known = this.#slices.get(key);
     if (!known) return;
     this.#slices.delete(key);
-    const { family, endpoints, ports } = known.slice;
-    this.#endpointCounts[family] -= endpoints.length * ports.length;
-    const names = this.#slicesOf.get(known.service);
-    names?.delete(key);
-    if (names?.size === 0) this.#slicesOf.delete(known.service);
+    this.#endpointCounts[known.slice.family] -= countEndpoints(known.slice);
+    const others = (this.#slicesOf.get(known.service) ?? []).filter(name => name !== key);
+    if (others.length === 0) this.#slicesOf.delete(known.service);
+    else this.#slicesOf.set(known.service, others);
     this.#markChanged(known.service);
   }
 

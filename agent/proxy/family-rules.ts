@@ -1,5 +1,6 @@
 // The rules of one family as we believe them to be in the kernel, and what a change of Services makes of them. Knows no
 // kernel itself: it hands out changes, and is thrown away when one of them could not be applied.
+import { compactText } from '../lib/compact.ts';
 import { SERVICE_CHAIN_PREFIXES } from './chain-names.ts';
 import { JUMPS, type Jump, planBaseChains } from './plan-base-rules.ts';
 import { newSharedChains, planPortChange } from './plan-ruleset.ts';
@@ -97,7 +98,7 @@ export class FamilyRules {
 
   #count(change: RulesetChange): void {
     for (const [id, rules] of change) {
-      if (rules) this.#ruleCounts.set(id, rules.length);
+      if (rules) this.#ruleCounts.set(compactText(id), rules.length);
       else this.#ruleCounts.delete(id);
     }
   }

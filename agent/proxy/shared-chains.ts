@@ -1,6 +1,7 @@
 // The chains to which many service ports contribute, kept so that a change of one service port tells which of them to
 // write anew. KUBE-SERVICES is split by the last byte of the address once it is long: see agent/README.md.
 
+import { compactList, compactText } from '../lib/compact.ts';
 import { SHARED_CHAINS } from './plan-base-rules.ts';
 import { lastByte } from './ranges.ts';
 import { type ChainId, comment, type RulesetChange, type SharedRule, splitChainId } from './ruleset.ts';
@@ -109,7 +110,7 @@ export class SharedChains {
     const chain = this.#chain(id);
     const contributions = chain.shards.get(shard) ?? new Map<string, readonly string[]>();
     chain.shards.set(shard, contributions);
-    contributions.set(key, [...(contributions.get(key) ?? []), rule]);
+    contributions.set(key, compactList([...(contributions.get(key) ?? []), compactText(rule)]));
     chain.ruleCount += 1;
     if (chain.touched !== 'all') chain.touched.add(shard);
   }
