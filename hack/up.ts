@@ -14,6 +14,7 @@ interface UpOptions {
   readonly agent: boolean;
   readonly demo: boolean;
   readonly restartAgent?: boolean;
+  readonly dualStack?: true;
 }
 
 interface Progress {
@@ -25,6 +26,7 @@ const command = new Command('hack/up')
   .description('starts a control plane and nodes on this machine, or repairs and resizes what is there')
   .option('--name <name>', 'name of the sandbox', 'dev')
   .option('--nodes <count>', 'number of nodes (default: as many as there are, at least 1)', parseNodeCount)
+  .option('--dual-stack', 'IPv6 beside IPv4; only for a sandbox that is made anew')
   .option('--no-agent', 'leave the nodes without nodelet')
   .option('--restart-agent', 'start nodelet anew, with the code as it is now; pods keep running')
   .option('--no-demo', 'leave the cluster empty')
@@ -32,10 +34,13 @@ const command = new Command('hack/up')
 
 await command.parseAsync();
 
-async function up({ name, nodes, agent, demo, restartAgent }: UpOptions, signal: AbortSignal): Promise<void> {
+async function up(
+  { name, nodes, agent, demo, restartAgent, dualStack: isDualStack }: UpOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const progress = { signal, log: timedLog() };
   const sandbox = await createSandbox(
-    { name, ...(nodes === undefined ? {} : { nodeCount: nodes }) },
+    { name, ...(nodes !== undefined && { nodeCount: nodes }), ...(isDualStack && { isDualStack }) },
     progress,
   );
   if (restartAgent) await Promise.all(sandbox.nodes.map(async node => await node.agent.stop()));

@@ -492,6 +492,7 @@ export interface Service extends KubeObject {
     readonly type?: string;
     readonly clusterIP?: string;
     readonly clusterIPs?: readonly string[];
+    readonly ipFamilyPolicy?: string;
     readonly selector?: Readonly<Record<string, string>>;
     readonly ports?: readonly ServicePortSpec[];
     readonly externalIPs?: readonly string[];

@@ -5,7 +5,11 @@ import { CLUSTER_DNS, CLUSTER_DOMAIN } from './control-plane-flags.ts';
 export const STATIC_POD_PATH = '/etc/nodelet/manifests';
 
 /** The agent's configuration file on a node: the fields of KubeletConfiguration, then those that are nodelet's own. */
-export function buildAgentConfig(node: { readonly name: string; readonly address: string }): string {
+export function buildAgentConfig(node: {
+  readonly name: string;
+  readonly address: string;
+  readonly address6?: string | undefined;
+}): string {
   return stringify({
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
@@ -21,7 +25,7 @@ export function buildAgentConfig(node: { readonly name: string; readonly address
     nodelet: {
       kubeconfig: '/etc/nodelet/kubeconfig',
       hostnameOverride: node.name,
-      nodeIP: node.address,
+      nodeIP: node.address6 === undefined ? node.address : `${node.address},${node.address6}`,
     },
   });
 }

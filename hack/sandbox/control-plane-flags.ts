@@ -14,11 +14,14 @@ export const CLUSTER_DNS = '10.96.0.10';
 export const CLUSTER_DOMAIN = 'cluster.local';
 export const CLUSTER_CIDR = '10.244.0.0/16';
 const SERVICE_CIDR = '10.96.0.0/16';
+const CLUSTER_CIDR_6 = 'fd00:10:244::/48';
+const SERVICE_CIDR_6 = 'fd00:10:96::/112';
 
 export interface ControlPlaneSpec {
   readonly address: string;
   readonly pkiDirectory: string;
   readonly etcdDirectory: string;
+  readonly isDualStack: boolean;
 }
 
 /** Command line of a control plane program. Nothing listens but on `address` and loopback. */
@@ -48,7 +51,7 @@ function etcdFlags({ etcdDirectory }: ControlPlaneSpec): string[] {
   ];
 }
 
-function apiserverFlags({ address, pkiDirectory }: ControlPlaneSpec): string[] {
+function apiserverFlags({ address, pkiDirectory, isDualStack }: ControlPlaneSpec): string[] {
   const pki = (file: string) => join(pkiDirectory, file);
   return [
     `--bind-address=${address}`,
@@ -78,20 +81,25 @@ function apiserverFlags({ address, pkiDirectory }: ControlPlaneSpec): string[] {
     `--service-account-issuer=https://kubernetes.default.svc.${CLUSTER_DOMAIN}`,
     `--service-account-key-file=${pki('service-account.pub')}`,
     `--service-account-signing-key-file=${pki('service-account.key')}`,
-    `--service-cluster-ip-range=${SERVICE_CIDR}`,
+    `--service-cluster-ip-range=${serviceRanges(isDualStack)}`,
     '--profiling=false',
   ];
 }
 
-function controllerManagerFlags({ pkiDirectory }: ControlPlaneSpec): string[] {
+function controllerManagerFlags({ pkiDirectory, isDualStack }: ControlPlaneSpec): string[] {
   const pki = (file: string) => join(pkiDirectory, file);
   return [
     ...clientFlags(pki('controller-manager.kubeconfig')),
     '--controllers=*,bootstrapsigner,tokencleaner',
     '--allocate-node-cidrs=true',
-    `--cluster-cidr=${CLUSTER_CIDR}`,
-    '--node-cidr-mask-size=24',
-    `--service-cluster-ip-range=${SERVICE_CIDR}`,
+    ...(isDualStack
+      ? [
+          `--cluster-cidr=${CLUSTER_CIDR},${CLUSTER_CIDR_6}`,
+          '--node-cidr-mask-size-ipv4=24',
+          '--node-cidr-mask-size-ipv6=64',
+        ]
+      : [`--cluster-cidr=${CLUSTER_CIDR}`, '--node-cidr-mask-size=24']),
+    `--service-cluster-ip-range=${serviceRanges(isDualStack)}`,
     `--cluster-signing-cert-file=${pki('ca.crt')}`,
     `--cluster-signing-key-file=${pki('ca.key')}`,
     `--client-ca-file=${pki('ca.crt')}`,
@@ -100,6 +108,10 @@ function controllerManagerFlags({ pkiDirectory }: ControlPlaneSpec): string[] {
     `--service-account-private-key-file=${pki('service-account.key')}`,
     '--use-service-account-credentials=true',
   ];
+}
+
+function serviceRanges(isDualStack: boolean): string {
+  return isDualStack ? `${SERVICE_CIDR},${SERVICE_CIDR_6}` : SERVICE_CIDR;
 }
 
 function schedulerFlags({ pkiDirectory }: ControlPlaneSpec): string[] {

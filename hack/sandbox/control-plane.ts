@@ -27,6 +27,7 @@ export class ControlPlane {
     readonly address: string;
     readonly pkiDirectory: string;
     readonly kubeconfig: string;
+    readonly isDualStack: boolean;
   }) {
     this.#directory = options.directory;
     this.#binDirectory = options.binDirectory;
@@ -34,6 +35,7 @@ export class ControlPlane {
       address: options.address,
       pkiDirectory: options.pkiDirectory,
       etcdDirectory: join(options.directory, 'etcd'),
+      isDualStack: options.isDualStack,
     };
     this.holder = new Holder({ directory: options.directory, cgroup: options.cgroup, setUp: SET_UP });
     this.#kubectl = async (args, signal) =>

@@ -17,6 +17,15 @@ export interface SandboxSubnet {
   readonly controlPlane: string;
 }
 
+/** Beside it in a dual-stack sandbox: the same numbers, of a unique local range. */
+export function controlPlaneAddress6({ index }: SandboxSubnet): string {
+  return `fd00:10:199:${index.toString(16)}::2`;
+}
+
+export function nodeAddress6({ index }: SandboxSubnet, nodeNumber: number): string {
+  return `fd00:10:199:${index.toString(16)}::${(FIRST_NODE_HOST + nodeNumber).toString(16)}`;
+}
+
 export function sandboxSubnet(index: number): SandboxSubnet {
   return { index, host: `10.199.${index}.1`, controlPlane: `10.199.${index}.2` };
 }
@@ -61,7 +70,7 @@ export async function ensureControlPlaneNetwork(
   sandboxName: string,
   subnet: SandboxSubnet,
   controlPlanePid: number,
-  options: RunOptions,
+  { isDualStack, ...options }: RunOptions & { readonly isDualStack: boolean },
 ): Promise<void> {
   if (!(await hasLink(controlPlanePid, 'br0', options))) {
     await configure(
@@ -73,10 +82,14 @@ export async function ensureControlPlaneNetwork(
         'link set br0 up',
         // Nodes send here what they have no route for, and hear at once that it leads nowhere.
         'route add unreachable default',
+        ...(isDualStack
+          ? [`addr add ${controlPlaneAddress6(subnet)}/64 dev br0 nodad`, 'route add unreachable ::/0']
+          : []),
       ],
       options,
     );
-    await runInNetwork(controlPlanePid, 'sysctl', ['-qw', 'net.ipv4.ip_forward=1'], options);
+    const forwarding = ['net.ipv4.ip_forward=1', ...(isDualStack ? ['net.ipv6.conf.all.forwarding=1'] : [])];
+    await runInNetwork(controlPlanePid, 'sysctl', ['-qw', ...forwarding], options);
   }
   if (await hasLink(controlPlanePid, 'host', options)) return;
   const link = hostLinkName(sandboxName);
@@ -95,12 +108,14 @@ export async function ensureNodeNetwork(
   {
     nodeName,
     address,
+    address6,
     nodePid,
     controlPlanePid,
     subnet,
   }: {
     readonly nodeName: string;
     readonly address: string;
+    readonly address6: string | undefined;
     readonly nodePid: number;
     readonly controlPlanePid: number;
     readonly subnet: SandboxSubnet;
@@ -118,6 +133,12 @@ export async function ensureNodeNetwork(
       `addr add ${address}/24 dev eth0`,
       'link set eth0 up',
       `route add default via ${subnet.controlPlane}`,
+      ...(address6 === undefined
+        ? []
+        : [
+            `addr add ${address6}/64 dev eth0 nodad`,
+            `route add default via ${controlPlaneAddress6(subnet)}`,
+          ]),
     ],
     options,
   );

@@ -13,6 +13,8 @@ import { CommandError, type RunOptions, type RunResult } from './run.ts';
 export interface NodeSpec {
   readonly name: string;
   readonly address: string;
+  /** In a dual-stack sandbox. */
+  readonly address6?: string;
   /** 32 hexadecimal digits, machine-id(5). */
   readonly machineID: string;
   /** Where another containerd than the machine's own lies. */
@@ -34,6 +36,7 @@ const OWN_DIRECTORIES = [
 export class SandboxNode {
   readonly name: string;
   readonly address: string;
+  readonly address6: string | undefined;
   readonly directory: string;
   readonly holder: Holder;
   readonly containerd: Containerd;
@@ -51,6 +54,7 @@ export class SandboxNode {
   ) {
     this.name = spec.name;
     this.address = spec.address;
+    this.address6 = spec.address6;
     this.directory = options.directory;
     this.holder = new Holder({
       directory: options.directory,

@@ -17,6 +17,7 @@ import {
   ensureNodeNetwork,
   hostLinkName,
   nodeAddress,
+  nodeAddress6,
   releaseSubnets,
   removeHostLink,
   routePods,
@@ -38,12 +39,15 @@ export interface SandboxOptions {
   readonly nodeCount?: number;
   /** Directories with another containerd than the machine's own, one per node. */
   readonly containerdDirectories?: readonly string[];
+  /** IPv6 beside IPv4, for nodes, pods and Services. Once made, a sandbox stays what it is. */
+  readonly isDualStack?: boolean;
 }
 
 interface SandboxState {
   readonly name: string;
   readonly subnetIndex: number;
   readonly nodes: readonly NodeSpec[];
+  readonly isDualStack?: boolean;
 }
 
 interface Progress {
@@ -80,6 +84,7 @@ export class Sandbox {
       address: this.subnet.controlPlane,
       pkiDirectory: this.paths.pki,
       kubeconfig: this.adminKubeconfigPath,
+      isDualStack: state.isDualStack ?? false,
     });
     this.nodes = state.nodes.map(
       spec =>
@@ -115,12 +120,15 @@ export class Sandbox {
 
   /** Teaches the control plane the way to the pods of all registered nodes. */
   async routePods({ signal }: { signal: AbortSignal }): Promise<void> {
-    const template = '{range .items[*]}{.metadata.name} {.spec.podCIDR}{"\\n"}{end}';
+    const template = '{range .items[*]}{.metadata.name} {.spec.podCIDRs[*]}{"\\n"}{end}';
     const output = await this.kubectl(['get', 'nodes', '-o', `jsonpath=${template}`], { signal });
     const routes = output.split('\n').flatMap(line => {
-      const [name, podCIDR] = line.split(' ');
+      const [name, ...podCIDRs] = line.split(' ');
       const node = this.nodes.find(candidate => candidate.name === name);
-      return node === undefined || !podCIDR ? [] : [{ podCIDR, nodeAddress: node.address }];
+      return podCIDRs.flatMap(podCIDR => {
+        const nodeAddress = podCIDR.includes(':') ? node?.address6 : node?.address;
+        return nodeAddress === undefined || podCIDR === '' ? [] : [{ podCIDR, nodeAddress }];
+      });
     });
     const holder = await this.controlPlane.holder.findProcess();
     if (holder !== undefined) await routePods(holder.pid, routes, { signal });
@@ -148,7 +156,8 @@ export async function createSandbox(options: SandboxOptions, progress: Progress)
     const pki = await ensureClusterPki(paths.pki, sandbox.subnet.controlPlane);
     await step('control plane: starting', again, async () => {
       const { pid } = await sandbox.controlPlane.holder.ensureStarted(progress);
-      await ensureControlPlaneNetwork(options.name, sandbox.subnet, pid, progress);
+      const network = { ...progress, isDualStack: state.isDualStack ?? false };
+      await ensureControlPlaneNetwork(options.name, sandbox.subnet, pid, network);
       await sandbox.controlPlane.ensureStarted(progress);
     });
     for (const node of sandbox.nodes) {
@@ -196,7 +205,7 @@ export async function destroySandbox(name: string, { signal, log }: Progress): P
 async function startNode(sandbox: Sandbox, node: SandboxNode, { signal }: Progress): Promise<void> {
   const controlPlane = await sandbox.controlPlane.holder.ensureStarted({ signal });
   const { pid } = await node.holder.ensureStarted({ signal });
-  const link = { nodeName: node.name, address: node.address, nodePid: pid };
+  const link = { nodeName: node.name, address: node.address, address6: node.address6, nodePid: pid };
   await ensureNodeNetwork({ ...link, controlPlanePid: controlPlane.pid, subnet: sandbox.subnet }, { signal });
   await node.containerd.ensureStarted({ signal });
 }
@@ -214,17 +223,24 @@ async function writeAgentFiles(node: SandboxNode, pkiDirectory: string): Promise
 async function planState(options: SandboxOptions, before: SandboxState | undefined): Promise<SandboxState> {
   const subnetIndex = before?.subnetIndex ?? (await claimSubnet(options.name)).index;
   const nodeCount = options.nodeCount ?? Math.max(1, before?.nodes.length ?? 0);
+  const isDualStack = options.isDualStack ?? before?.isDualStack ?? false;
+  if (before && isDualStack !== (before.isDualStack ?? false))
+    throw new Error(
+      `sandbox ${options.name} has other IP families: ./hack/down --name ${options.name} first`,
+    );
+  const subnet = sandboxSubnet(subnetIndex);
   const nodes = Array.from({ length: nodeCount }, (_, index): NodeSpec => {
     const known = before?.nodes[index];
     const containerdDirectory = options.containerdDirectories?.[index] ?? known?.containerdDirectory;
     return {
       name: `node-${index + 1}`,
-      address: nodeAddress(sandboxSubnet(subnetIndex), index + 1),
+      address: nodeAddress(subnet, index + 1),
+      ...(isDualStack ? { address6: nodeAddress6(subnet, index + 1) } : {}),
       machineID: known?.machineID ?? randomBytes(16).toString('hex'),
       ...(containerdDirectory === undefined ? {} : { containerdDirectory }),
     };
   });
-  return { name: options.name, subnetIndex, nodes };
+  return { name: options.name, subnetIndex, nodes, isDualStack };
 }
 
 async function removeSurplusNodes(

@@ -5,7 +5,7 @@ import { destroySandbox } from '../sandbox/sandbox.ts';
 import type { Log } from '../sandbox/step.ts';
 
 /** Tests name the sandboxes they make after their process. */
-const NAME = /^(?:cnf|cri|flt|node|sysd|test|tst2|two)-(\d+)$/;
+const NAME = /^(?:cnf|cri|flt|net|node|sysd|test|tst2|two)-(\d+)$/;
 
 /** Removes the sandboxes of test runs that were killed, this one's included. */
 export async function removeLeftovers(log: Log): Promise<void> {

@@ -1,6 +1,8 @@
 // A control plane and two nodes with nodelet for the tests. hack/test makes them once and names them in
 // NODELET_TEST_SANDBOX; a test that is run by itself makes the sandbox `test`, or uses the one that is there.
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import type { Test } from 'tap';
 import { ApiClient } from '../../agent/api/client.ts';
 import type {
@@ -34,13 +36,21 @@ export interface EventObject extends KubeObject {
   readonly count?: number;
 }
 
+export interface Forward {
+  /** On 127.0.0.1. */
+  readonly port: number;
+  readonly said: () => string;
+  readonly isRunning: () => boolean;
+  readonly close: () => void;
+}
+
 interface List<T> {
   readonly items: readonly T[];
 }
 
 /** The shared cluster and a namespace in it that is the test file's own; both are let go when the file has ended. */
-export async function useCluster(t: Test): Promise<TestCluster> {
-  const cluster = await TestCluster.open();
+export async function useCluster(t: Test, sandbox?: Sandbox): Promise<TestCluster> {
+  const cluster = await TestCluster.open(sandbox);
   t.teardown(() => cluster.close());
   return cluster;
 }
@@ -57,8 +67,8 @@ export class TestCluster {
     this.namespace = namespace;
   }
 
-  static async open(): Promise<TestCluster> {
-    const sandbox = await findSandbox();
+  static async open(own?: Sandbox): Promise<TestCluster> {
+    const sandbox = own ?? (await findSandbox());
     const api = await ApiClient.connect({
       kubeconfigPath: sandbox.adminKubeconfigPath,
       logger: createSilentLogger(),
@@ -117,6 +127,25 @@ export class TestCluster {
 
   async kubectl(...args: string[]): Promise<string> {
     return await this.sandbox.kubectl(['--namespace', this.namespace, ...args], { signal });
+  }
+
+  /** `kubectl port-forward`, to a local port that is free; ended by `close`. */
+  async portForward(target: string, port: number): Promise<Forward> {
+    const kubectl = join(this.sandbox.paths.bin, 'kubectl');
+    const args = [`--kubeconfig=${this.sandbox.adminKubeconfigPath}`, '--namespace', this.namespace];
+    const child = spawn(kubectl, [...args, 'port-forward', target, `:${port}`], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let text = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+    const local = await waitFor('the local port', () => /127\.0\.0\.1:(\d+) ->/.exec(text)?.[1]);
+    return {
+      port: Number(local),
+      said: () => text,
+      isRunning: () => child.exitCode === null,
+      close: () => child.kill(),
+    };
   }
 
   // ---- Pods
