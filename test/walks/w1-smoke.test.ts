@@ -1,7 +1,7 @@
 // W1, the smoke test of the hard way, as a person does it with kubectl, curl and the host's own tools on two nodes.
 import { join } from 'node:path';
 import t from 'tap';
-import type { Pod } from '../../agent/api/objects.ts';
+import type { Pod, Service } from '../../agent/api/objects.ts';
 import { IMAGES } from '../../hack/sandbox/images.ts';
 import { CHECKOUT } from '../../hack/sandbox/paths.ts';
 import { obedient, statusOf, uidOf, useCluster } from '../support/cluster.ts';
@@ -136,6 +136,59 @@ t.test('a pod sees the address of the pod that asks, not that of its node', asyn
   const server = podOn(await cluster.listPods('app=nginx'), 'node-2');
   const log = `/var/log/pods/${cluster.namespace}_${server.metadata.name}_${uidOf(server)}/nodelet-web/0.log`;
   t.match(await (await cluster.node('node-2')).readFile(log), `GET / from ${client?.status?.podIP ?? ''}:`);
+});
+
+t.test('port-forward, logs and exec', async t => {
+  const { name } = podOn(await cluster.listPods('app=nginx'), 'node-2').metadata;
+  const forward = await cluster.portForward(`pod/${name}`, 8080);
+  t.teardown(() => forward.close());
+  const answer = await fetch(`http://127.0.0.1:${forward.port}/forwarded`, { method: 'HEAD' });
+  t.equal(answer.status, 200);
+  const logs = await cluster.kubectl('logs', name);
+  t.match(logs, /^nodelet-web 1 on :8080\n/, 'the lines of its start');
+  t.match(logs, /^HEAD \/forwarded from /m, 'and that request');
+  t.match(
+    await cluster.kubectl('exec', name, '--', '/bin/sh', '-c', 'true').catch(String),
+    /not found|no such/,
+  );
+  const help = await cluster.sandbox.tryKubectl(
+    ['--namespace', cluster.namespace, 'exec', '-ti', name, '--', '/web', '-h'],
+    { signal },
+  );
+  t.match(help, { exitCode: 0, stderr: /address to serve on/ });
+});
+
+t.test('exposed by a node port, either node answers with both pods', async t => {
+  await cluster.kubectl(
+    'expose',
+    'deployment',
+    'nginx',
+    '--port=80',
+    '--target-port=8080',
+    '--type=NodePort',
+  );
+  const service = await cluster.api.get<Service>(`/api/v1/namespaces/${cluster.namespace}/services/nginx`, {
+    signal,
+  });
+  const pods = await cluster.listPods('app=nginx');
+  const addresses = pods.map(({ status }) => `${status?.podIP}:8080`).toSorted();
+  await waitFor('both endpoints', async () => {
+    const text = await cluster.kubectl('describe', 'service', 'nginx');
+    return /^Endpoints: +(.*)$/m.exec(text)?.[1]?.split(',').toSorted().join() === addresses.join();
+  });
+  const port = service.spec?.ports?.[0]?.nodePort ?? 0;
+  const names = pods.map(({ metadata }) => metadata.name).toSorted();
+  for (const from of NODES) {
+    for (const to of NODES) {
+      const target = `http://${cluster.sandbox.node(to).address}:${port}/`;
+      const line = `for i in $(seq 20); do curl --silent --show-error --fail --max-time 5 ${target} 2>&1; done`;
+      await waitFor(`${from} to ${to}`, async () => {
+        const answers = await (await cluster.node(from)).shell(line);
+        return names.every(name => answers.includes(`pod ${name} on`)) && !answers.includes('curl:');
+      });
+    }
+  }
+  t.pass('from each node to each');
 });
 
 t.test('the demo answers HTTP from the node', async t => {

@@ -2,7 +2,7 @@
 import t from 'tap';
 import type { Service } from '../../agent/api/objects.ts';
 import { IMAGES } from '../../hack/sandbox/images.ts';
-import { ask, clusterIP } from '../proxy/backends.ts';
+import { ask, askOften, clusterIP } from '../proxy/backends.ts';
 import { uidOf, useCluster } from '../support/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -120,4 +120,12 @@ t.test('a rolling update under load fails no request', async t => {
     ['v1', 'v2'],
     [...answers].map(([text, all]) => `${all.length} ${text}`).join(', '),
   );
+});
+
+t.test('rollout undo brings v1 back', async t => {
+  await cluster.kubectl('patch', 'configmap', 'app', '-p', '{"data":{"index":"v1\\n"}}');
+  t.equal(await ask(node, clusterIP(service)), 'v2', 'not before its pods are replaced');
+  await rollOut('undo');
+  await waitFor('v1 alone', async () => (await askOften(node, clusterIP(service))).join() === 'v1');
+  t.match(await cluster.kubectl('rollout', 'history', 'deployment/app'), /^2 .*\n3 /m);
 });
