@@ -1,7 +1,8 @@
 const UNIT_MS: Readonly<Record<string, number>> = {
   ns: 1e-6,
   us: 1e-3,
-  µs: 1e-3,
+  '\u00b5s': 1e-3, // micro sign and Greek mu, both as Go reads them
+  '\u03bcs': 1e-3,
   ms: 1,
   s: 1000,
   m: 60_000,
@@ -11,10 +12,12 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 /** Reads Go's duration text (`1m30s`, `1.5h`, `0`) as milliseconds; undefined when it is none. */
 export function parseDuration(text: string): number | undefined {
   if (text === '0') return 0;
-  const parts = /^([+-]?)((?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+)$/.exec(text);
+  const parts = /^([+-]?)((?:\d+(?:\.\d*)?(?:ns|us|[\u00b5\u03bc]s|ms|s|m|h))+)$/.exec(text);
   if (!parts) return undefined;
   let totalMs = 0;
-  for (const [, amount, unit] of (parts[2] ?? '').matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g)) {
+  for (const [, amount, unit] of (parts[2] ?? '').matchAll(
+    /(\d+(?:\.\d*)?)(ns|us|[\u00b5\u03bc]s|ms|s|m|h)/g,
+  )) {
     totalMs += Number(amount) * (UNIT_MS[unit ?? ''] ?? Number.NaN);
   }
   return parts[1] === '-' ? -totalMs : totalMs;
