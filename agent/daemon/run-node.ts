@@ -12,6 +12,7 @@ import { ServiceProxy } from '../proxy/service-proxy.ts';
 import { openResourceCheckpoints } from '../resources/resource-checkpoint.ts';
 import { RuntimeSnapshots } from '../runtime/snapshots.ts';
 import { connectEdges } from './edges.ts';
+import { runMemoryRelief } from './memory-relief.ts';
 import { buildPods } from './pods.ts';
 import { startNode } from './start-node.ts';
 import { startPods } from './start-pods.ts';
@@ -70,5 +71,6 @@ export async function runNode(
   startLocalViews(tasks, config, edges, node, pods, proxy, logger);
   startPods(tasks, config, edges, node, notifier, pods, logger);
   tasks.run(afterStart);
+  tasks.run(signal => runMemoryRelief({ logger }, { signal }));
   await tasks.join();
 }

@@ -41,6 +41,15 @@ export function errorOf(what: string, errno: number): HostError {
   return errnoError(what, errno, String(bind('const char *strerror(int errnum)')(errno)));
 }
 
+/** malloc_trim(3): free pages of the C heap go back to the kernel. musl has none, and needs none. */
+export function trimHeap(): void {
+  try {
+    callNumber('int malloc_trim(size_t pad)', 0);
+  } catch {
+    // not in this C library
+  }
+}
+
 /** mount(2); -1 on failure. */
 export function mount(
   source: string | null,

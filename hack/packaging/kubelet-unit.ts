@@ -4,7 +4,7 @@ import { KUBERNETES_VERSION } from '../../agent/config/version.ts';
 /** /usr/bin/kubelet: its version is what kubeadm compares with its own. */
 export const KUBELET_LAUNCHER = `#!/bin/sh
 case " $* " in *" --version "*) echo "Kubernetes ${KUBERNETES_VERSION}"; exit 0 ;; esac
-exec /usr/lib/nodelet/node --max-old-space-size=384 --max-semi-space-size=2 /usr/lib/nodelet/main.js run "$@"
+exec /usr/lib/nodelet/node --max-old-space-size=384 --max-semi-space-size=1 /usr/lib/nodelet/main.js run "$@"
 `;
 
 // As kubeadm's own drop-in for kubelet.service has it.

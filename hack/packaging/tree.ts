@@ -14,7 +14,7 @@ const LIBRARY = 'usr/lib/nodelet';
 
 // The flags of systemd/nodelet.service, for commands that are typed.
 const LAUNCHER = `#!/bin/sh
-exec /${LIBRARY}/node --max-semi-space-size=2 /${LIBRARY}/main.js "$@"
+exec /${LIBRARY}/node --max-semi-space-size=1 /${LIBRARY}/main.js "$@"
 `;
 
 export async function writeTree(root: string, { signal }: { readonly signal: AbortSignal }): Promise<void> {

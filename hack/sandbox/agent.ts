@@ -13,7 +13,7 @@ export interface AgentStartOptions {
 }
 
 // As systemd/nodelet.service starts it, so that what is measured and tested here is what runs there.
-const NODE_FLAGS = ['--max-old-space-size=384', '--max-semi-space-size=2'];
+const NODE_FLAGS = ['--max-old-space-size=384', '--max-semi-space-size=1'];
 const MAIN = join(CHECKOUT, 'agent', 'main.ts');
 const ENVIRONMENT = { MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: join(CACHE_ROOT, 'compiled') };
 

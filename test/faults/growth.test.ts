@@ -12,7 +12,7 @@ const PODS = 15;
 // The first rounds fill caches, pools and the compiler's.
 const WARM_UP_ROUNDS = 2;
 // As systemd/nodelet.service has it. Without a small young generation the heap's size tells of habits, not of needs.
-const NODE_OPTIONS = '--max-old-space-size=384 --max-semi-space-size=2';
+const NODE_OPTIONS = '--max-old-space-size=384 --max-semi-space-size=1';
 const GROWTH_MAX_BYTES = 15 * 2 ** 20;
 const SETTLE_MS = 3000;
 
