@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { errorMessage, InvalidError } from '../lib/errors.ts';
+import { isMissing } from '../lib/if-there.ts';
 
 /** Bytes written into the kubeconfig, or a file that is read again when it changes. */
 export type Material =
@@ -53,8 +54,7 @@ export async function readKubeconfig(path: string, context?: string): Promise<Ku
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    const message = isMissing
+    const message = isMissing(error)
       ? `kubeconfig ${path} does not exist: join the cluster first, or name another file`
       : `kubeconfig ${path} cannot be read: ${errorMessage(error)}`;
     throw new InvalidError(message, { code: 'Kubeconfig', cause: error });

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { access } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
@@ -8,6 +7,7 @@ import { type JoinSource, joinNode } from '../join/join-node.ts';
 import { parseBootstrapToken, parseCaPin } from '../join/join-token.ts';
 import { parseDuration } from '../lib/duration.ts';
 import { errorMessage, InvalidError } from '../lib/errors.ts';
+import { pathExists } from '../lib/if-there.ts';
 import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.ts';
 import { complain, type Output } from './output.ts';
 
@@ -125,7 +125,7 @@ function usage(message: string): InvalidError {
 /** A machine without systemd, or without the package, is told what is left to do. */
 async function startService(say: (line: string) => void): Promise<void> {
   const byHand = 'start it with: nodelet run';
-  if (!(await isThere('/run/systemd/system'))) {
+  if (!(await pathExists('/run/systemd/system'))) {
     say(byHand);
     return;
   }
@@ -136,11 +136,4 @@ async function startService(say: (line: string) => void): Promise<void> {
   } catch (error) {
     say(`nodelet.service could not be started (${errorMessage(error).split('\n')[0]}); ${byHand}`);
   }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -3,6 +3,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { errorMessage } from '../lib/errors.ts';
+import { isMissing } from '../lib/if-there.ts';
 import type { ConfigFile } from './document.ts';
 import type { Problem } from './origin.ts';
 
@@ -51,10 +52,6 @@ async function listDropIns(directory: string): Promise<readonly string[]> {
     .filter(entry => !entry.isDirectory() && entry.name.endsWith('.conf'))
     .map(entry => join(entry.parentPath, entry.name))
     .sort();
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 function unreadable(path: string, error: unknown): Problem {

@@ -1,6 +1,7 @@
 // What the kernel's cgroups can do here beyond what every kernel can: a limit that nobody enforces is an error for runc.
 
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { pathExists } from '../lib/if-there.ts';
 import type { Cgroups } from './cgroup.ts';
 
 export interface CgroupFeatures {
@@ -15,7 +16,7 @@ export async function readCgroupFeatures(cgroups: Cgroups): Promise<CgroupFeatur
   const hugetlb = cgroups.directory('/', 'hugetlb');
   const swapFile = cgroups.version === 2 ? 'memory.swap.max' : 'memory.memsw.limit_in_bytes';
   return {
-    hasSwapControl: memory !== undefined && (await exists(`${memory}/${swapFile}`)),
+    hasSwapControl: memory !== undefined && (await pathExists(`${memory}/${swapFile}`)),
     hasHugepageControl: cgroups.version === 1 ? hugetlb !== undefined : await isOffered(hugetlb, 'hugetlb'),
   };
 }
@@ -30,11 +31,4 @@ async function isOffered(root: string | undefined, controller: string): Promise<
   if (root === undefined) return false;
   const offered = await readFile(`${root}/cgroup.controllers`, 'utf8').catch(() => '');
   return offered.trim().split(' ').includes(controller);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false, // not there: that is the answer
-  );
 }

@@ -1,7 +1,8 @@
 // Mounts by system call: no child process, no look into mountinfo unless something is mounted there already.
-import { access, constants, mkdir, open, stat } from 'node:fs/promises';
+import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AlreadyExistsError } from '../lib/errors.ts';
+import { pathExists } from '../lib/if-there.ts';
 import { errnoName, mapped, systemErrorCode } from './errors.ts';
 import { errorOf, lastErrno, mount, mountSetattr, statx, umount2 } from './libc.ts';
 import { findMountOf, listMounts, type MountInfo } from './mount-info.ts';
@@ -223,20 +224,11 @@ async function ensureDirectory(path: string): Promise<void> {
 }
 
 async function ensureFile(path: string): Promise<void> {
-  // Opening for append fails on a read-only bind mount that is there already; access() only looks.
-  if (await exists(path)) return;
+  // Opening for append fails on a read-only bind mount that is there already.
+  if (await pathExists(path)) return;
   await ensureDirectory(dirname(path));
   const file = await mapped(open(path, 'a', 0o640));
   await file.close();
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.F_OK);
-    return true;
-  } catch {
-    return false; // whatever the reason, creating it will tell
-  }
 }
 
 function fail(what: string): never {

@@ -4,6 +4,7 @@ import { constants } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, readlink, realpath } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { InvalidError } from '../lib/errors.ts';
+import { ifThere } from '../lib/if-there.ts';
 import { mapped, systemErrorCode } from './errors.ts';
 import { isWithin } from './mount-info.ts';
 
@@ -25,7 +26,7 @@ export async function resolveBelow(directory: string, path: string): Promise<Pat
   const root = await mapped(realpath(directory));
   const elements = path.split('/').filter(element => element !== '' && element !== '.');
   for (let count = elements.length; count > 0; count--) {
-    const real = await realpathOrMissing(join(root, ...elements.slice(0, count)));
+    const real = await ifThere(realpath(join(root, ...elements.slice(0, count))));
     if (real === undefined) continue;
     checkWithin(real, root);
     const existing = relative(root, real).split('/');
@@ -92,15 +93,6 @@ async function createDirectory(path: string, mode: number): Promise<boolean> {
     return true;
   } catch (error) {
     if (systemErrorCode(error) === 'EEXIST') return false; // a link that leads nowhere is found when it is opened
-    throw error;
-  }
-}
-
-async function realpathOrMissing(path: string): Promise<string | undefined> {
-  try {
-    return await realpath(path);
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -1,11 +1,11 @@
 // Keeps the pull records of build-pull-record.ts on disk: an intent before each pull, a record after it. An image with an
 // intent alone (the agent was killed) counts as pulled by us with nobody's credentials.
 import { createHash } from 'node:crypto';
-import { access, mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemErrorCode } from '../host/errors.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import type { Clock } from '../lib/clock.ts';
+import { isMissing, pathExists } from '../lib/if-there.ts';
 import type { Logger } from '../lib/logger.ts';
 import { Semaphore } from '../lib/semaphore.ts';
 import {
@@ -53,7 +53,7 @@ export class PullRecords {
   ): Promise<boolean> {
     if (this.#isFree(image)) return true;
     const record = await this.#read(imageRef);
-    const wasPulled = record !== undefined || (await exists(this.#intentPath(image)));
+    const wasPulled = record !== undefined || (await pathExists(this.#intentPath(image)));
     if (!wasPulled && this.#options.policy === 'NeverVerifyPreloadedImages') return true;
     if (!record) return false;
     const name = nameWithoutVersion(image);
@@ -105,7 +105,7 @@ export class PullRecords {
     try {
       return JSON.parse(await readFile(path, 'utf8')) as ImagePulledRecord; // written by us or by a kubelet
     } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT') return undefined;
+      if (isMissing(error)) return undefined;
       this.#options.logger.warn(
         { path, err: error },
         'pull record cannot be read; the image is pulled again',
@@ -140,11 +140,4 @@ function proofOf({ username, password, source }: RegistryCredential): PullProof 
 
 function fileName(subject: string): string {
   return `sha256-${createHash('sha256').update(subject).digest('hex')}`;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false, // whatever the reason: then nothing says that we pulled it
-  );
 }

@@ -4,6 +4,7 @@
 import { mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
+import { ifThere, pathExists } from '../lib/if-there.ts';
 import { generateKeyPem } from './certificate-request.ts';
 import { type KeyPair, parseKeyPair } from './key-pair.ts';
 
@@ -28,7 +29,7 @@ export class CertificateStore {
 
   /** Undefined when there is none; throws when what is there is no certificate with its key. */
   async readCurrent(): Promise<KeyPair | undefined> {
-    const pem = await readIfThere(this.currentPath);
+    const pem = await ifThere(readFile(this.currentPath, 'utf8'));
     return pem === undefined ? undefined : parseKeyPair(pem);
   }
 
@@ -49,7 +50,7 @@ export class CertificateStore {
 
   /** The key of the request that is under way: kept, so that a restart finds its request again. */
   async ensurePendingKey(): Promise<string> {
-    const present = await readIfThere(this.#pendingKeyPath);
+    const present = await ifThere(readFile(this.#pendingKeyPath, 'utf8'));
     if (present?.includes('PRIVATE KEY')) return present;
     const key = generateKeyPem();
     await mkdir(this.#directory, { recursive: true, mode: DIRECTORY_MODE });
@@ -68,7 +69,7 @@ export class CertificateStore {
   /** Two pairs within one second must not become one: the present one would be written over. */
   async #freePath(nowMs: number): Promise<string> {
     const path = join(this.#directory, `${this.#prefix}-${formatTimestamp(nowMs)}.pem`);
-    return (await readIfThere(path)) === undefined ? path : await this.#freePath(nowMs + 1000);
+    return (await pathExists(path)) ? await this.#freePath(nowMs + 1000) : path;
   }
 
   async #removeOld(): Promise<void> {
@@ -81,13 +82,4 @@ export class CertificateStore {
 /** 2026-01-31-12-00-00, in UTC: a local time would go back once a year. */
 function formatTimestamp(nowMs: number): string {
   return new Date(nowMs).toISOString().slice(0, 19).replaceAll(/[T:]/g, '-');
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -5,11 +5,12 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { ApiClient } from '../api/client.ts';
-import { type ClusterConfig, type Kubeconfig, readKubeconfig } from '../api/kubeconfig.ts';
+import { type ClusterConfig, readKubeconfig } from '../api/kubeconfig.ts';
 import type { Node } from '../api/objects.ts';
 import { configMapPath, nodePath } from '../api/paths.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import { DeniedError, InvalidError, NotFoundError, UnavailableError } from '../lib/errors.ts';
+import { pathExists } from '../lib/if-there.ts';
 import { createSilentLogger } from '../lib/logger.ts';
 import { CLIENT } from './certificate-manager.ts';
 import { NO_NAMES } from './certificate-request.ts';
@@ -94,7 +95,7 @@ async function findPresent(
   cluster: ClusterConfig,
   options: Options,
 ): Promise<JoinOutcome | undefined> {
-  const present = await readIfThere(kubeconfigPath);
+  const present = (await pathExists(kubeconfigPath)) ? await readKubeconfig(kubeconfigPath) : undefined;
   if (present === undefined) return undefined;
   const { server } = present.cluster;
   if (server !== cluster.server) {
@@ -259,13 +260,4 @@ async function whoIs(api: ApiClient, options: Options): Promise<string> {
 
 function isForbidden(error: unknown): boolean {
   return error instanceof DeniedError && error.code === 'Forbidden';
-}
-
-async function readIfThere(path: string): Promise<Kubeconfig | undefined> {
-  try {
-    await readFile(path);
-  } catch {
-    return undefined; // no node yet
-  }
-  return await readKubeconfig(path);
 }

@@ -1,12 +1,12 @@
 // The node's identity from its first start on: by TLS bootstrap when there is none, then kept fresh without a restart.
 
-import { access } from 'node:fs/promises';
 import { ApiClient } from '../api/client.ts';
 import { type Kubeconfig, readKubeconfig } from '../api/kubeconfig.ts';
 import type { NodeAddress } from '../api/objects.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../lib/clock.ts';
 import { InvalidError } from '../lib/errors.ts';
+import { pathExists } from '../lib/if-there.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import { TaskGroup } from '../lib/task-group.ts';
@@ -112,7 +112,7 @@ export class NodeCertificates {
     if (rotateCertificates && pair !== undefined) await this.#adopt(pair);
     const isUsable = kubeconfig !== undefined && (!this.#hasClientPair || isValid(this.#newest(pair)));
     if (isUsable) return;
-    if (bootstrapKubeconfigPath === undefined || !(await isThere(bootstrapKubeconfigPath))) {
+    if (bootstrapKubeconfigPath === undefined || !(await pathExists(bootstrapKubeconfigPath))) {
       this.#explainExpiry(pair);
       return; // whoever reads the kubeconfig says that it is missing
     }
@@ -167,7 +167,7 @@ export class NodeCertificates {
   async #withClient<T>(reason: RotationReason, use: (client: ApiClient) => Promise<T>): Promise<T> {
     if (reason === 'due' || reason === 'names') return await use(this.#connected());
     const { bootstrapKubeconfigPath } = this.#deps.config.api;
-    if (bootstrapKubeconfigPath === undefined || !(await isThere(bootstrapKubeconfigPath))) {
+    if (bootstrapKubeconfigPath === undefined || !(await pathExists(bootstrapKubeconfigPath))) {
       const text =
         this.#client.current === undefined
           ? 'there is no client certificate'
@@ -206,12 +206,5 @@ function expiryText({ commonName, facts }: KeyPair): string {
 
 /** Undefined when the file does not exist; a broken one throws, with its line. */
 async function readIfThere(path: string): Promise<Kubeconfig | undefined> {
-  return (await isThere(path)) ? await readKubeconfig(path) : undefined;
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
+  return (await pathExists(path)) ? await readKubeconfig(path) : undefined;
 }

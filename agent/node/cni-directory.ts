@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CONFLIST_NAME } from '../../cni/build-conflist.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
+import { ifThere } from '../lib/if-there.ts';
 
 export interface CNIDirectoryContent {
   readonly fileNames: readonly string[];
@@ -11,18 +12,18 @@ export interface CNIDirectoryContent {
 
 /** A directory that is not there is an empty one. */
 export async function readCNIDirectory(path: string): Promise<CNIDirectoryContent> {
-  const fileNames = await orIfMissing<readonly string[], readonly string[]>(readdir(path), []);
+  const fileNames = (await ifThere(readdir(path))) ?? [];
   if (!fileNames.includes(CONFLIST_NAME)) return { fileNames, ownContent: undefined };
-  const ownContent = await orIfMissing(readFile(join(path, CONFLIST_NAME), 'utf8'), undefined);
+  const ownContent = await ifThere(readFile(join(path, CONFLIST_NAME), 'utf8'));
   return { fileNames, ownContent };
 }
 
 /** Differs when a file came, went or was written: watching a directory also wakes for nothing now and then. */
 export async function readFingerprint(path: string): Promise<string> {
-  const fileNames = await orIfMissing<readonly string[], readonly string[]>(readdir(path), []);
+  const fileNames = (await ifThere(readdir(path))) ?? [];
   const facts = await Promise.all(
     fileNames.toSorted().map(async name => {
-      const found = await orIfMissing(stat(join(path, name)), undefined);
+      const found = await ifThere(stat(join(path, name)));
       return `${name} ${found?.ino} ${found?.size} ${found?.mtimeMs}`;
     }),
   );
@@ -40,21 +41,10 @@ export async function writeConflist(path: string, content: string): Promise<void
 
 /** Whether a plugin's program is in one of the directories. */
 export async function hasPlugin(directories: readonly string[], name: string): Promise<boolean> {
-  const found = await Promise.all(
-    directories.map(directory => orIfMissing(stat(join(directory, name)), undefined)),
-  );
+  const found = await Promise.all(directories.map(directory => ifThere(stat(join(directory, name)))));
   return found.some(facts => facts?.isFile());
 }
 
 export async function removeConflist(path: string): Promise<void> {
   await rm(join(path, CONFLIST_NAME), { force: true });
-}
-
-async function orIfMissing<T, U>(promise: Promise<T>, fallback: U): Promise<T | U> {
-  try {
-    return await promise;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return fallback;
-    throw error;
-  }
 }

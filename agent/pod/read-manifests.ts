@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { parseAllDocuments } from 'yaml';
 import { errorMessage } from '../lib/errors.ts';
+import { isMissing } from '../lib/if-there.ts';
 
 const MAX_BYTES = 10 * 1024 * 1024; // the kubelet's limit
 
@@ -50,7 +51,7 @@ async function listFiles(path: string): Promise<readonly string[]> {
     const names = (await readdir(path)).filter(name => !EDITOR_FILE.test(name));
     return names.toSorted().map(name => `${path}/${name}`);
   } catch (error) {
-    if (isGone(error)) return [];
+    if (isMissing(error)) return [];
     throw error;
   }
 }
@@ -66,11 +67,7 @@ async function readManifest(path: string, nodeName: string): Promise<Manifest | 
     const changedAtMs = found.ctimeMs;
     return { path, hash, changedAtMs, content: { kind: 'object', value: parseManifest(text) } };
   } catch (error) {
-    if (isGone(error)) return undefined;
+    if (isMissing(error)) return undefined;
     return { path, hash: '', changedAtMs: 0, content: { kind: 'unreadable', message: errorMessage(error) } };
   }
-}
-
-function isGone(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

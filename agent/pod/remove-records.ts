@@ -2,6 +2,7 @@
 
 import { readdir, rm, rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { ifThere } from '../lib/if-there.ts';
 import type { ObservedContainer } from '../runtime/observed-pod.ts';
 import { podDirectory } from '../volume/pod-directories.ts';
 import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
@@ -39,7 +40,7 @@ export async function removePodRecords(
 
 // By the UID at the end of its name: of a pod that was never made in the runtime nothing else is known.
 async function removePodLogs(podLogsDir: string, uid: string): Promise<void> {
-  const names = (await readdir(podLogsDir).catch(ignoreMissing)) ?? [];
+  const names = (await ifThere(readdir(podLogsDir))) ?? [];
   const own = names.filter(name => name.endsWith(`_${uid}`));
   await Promise.all(own.map(name => rm(`${podLogsDir}/${name}`, { recursive: true, force: true })));
 }
@@ -55,7 +56,7 @@ async function removeLink(
 async function removeLogs(logPath: string): Promise<void> {
   if (logPath === '') return;
   const directory = dirname(logPath);
-  const names = await readdir(directory).catch(ignoreMissing);
+  const names = await ifThere(readdir(directory));
   const own = (names ?? []).filter(
     name => name === basename(logPath) || name.startsWith(`${basename(logPath)}.`),
   );
@@ -65,13 +66,8 @@ async function removeLogs(logPath: string): Promise<void> {
 // Never recursive where a volume could still be mounted: volumes are gone by now or the rmdir fails, and that is right.
 async function removePodDirectory(directory: string): Promise<void> {
   await rm(`${directory}/containers`, { recursive: true, force: true });
-  await unlink(`${directory}/etc-hosts`).catch(ignoreMissing);
+  await ifThere(unlink(`${directory}/etc-hosts`));
   for (const path of [`${directory}/volumes`, `${directory}/plugins`, directory]) {
-    await rmdir(path).catch(ignoreMissing);
+    await ifThere(rmdir(path));
   }
-}
-
-function ignoreMissing(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-  throw error;
 }

@@ -2,6 +2,7 @@
 
 import { open } from 'node:fs/promises';
 import { errorMessage } from '../lib/errors.ts';
+import { isMissing } from '../lib/if-there.ts';
 import type { ObservedContainer } from '../runtime/observed-pod.ts';
 
 const MESSAGE_MAX_BYTES = 4096;
@@ -38,7 +39,7 @@ async function readTail(path: string, maxBytes: number): Promise<string> {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
     return buffer.subarray(0, bytesRead).toString('utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+    if (isMissing(error)) return '';
     throw error;
   }
 }

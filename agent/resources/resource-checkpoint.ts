@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import type { ResourceRequirements } from '../api/objects.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import { errorMessage } from '../lib/errors.ts';
+import { isMissing } from '../lib/if-there.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import { Wakeup } from '../lib/wakeup.ts';
@@ -44,8 +45,7 @@ export class ResourceCheckpoint {
       const text = await readFile(path, 'utf8');
       return new ResourceCheckpoint(path, parseCheckpoint(text), logger);
     } catch (error) {
-      const isNew = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-      if (!isNew) {
+      if (!isMissing(error)) {
         const reason = errorMessage(error);
         logger.warn(
           { path, reason },

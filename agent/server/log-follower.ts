@@ -4,11 +4,11 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { watchDirectory } from '../host/watch-directory.ts';
+import { ifThere } from '../lib/if-there.ts';
 import { sleep } from '../lib/sleep.ts';
 import { Wakeup } from '../lib/wakeup.ts';
 import { listRotatedLogs } from '../runtime/rotated-logs.ts';
 import { LogTail } from './log-blocks.ts';
-import { ifThere } from './log-start.ts';
 
 // The runtime's writers to the old log end a moment after the new one is there.
 const SETTLE_MS = 50;

@@ -1,12 +1,13 @@
 // The output of one container as kubectl wants it: rotated logs, the one that is written now, and what is to come.
 
 import { realpath } from 'node:fs/promises';
+import { ifThere } from '../lib/if-there.ts';
 import { sleep } from '../lib/sleep.ts';
 import { LogTail, readPackedLog } from './log-blocks.ts';
 import { type FollowSource, LogFollower } from './log-follower.ts';
 import { LogFormatter } from './log-formatter.ts';
 import type { LogQuery } from './log-query.ts';
-import { findLogStart, ifThere, type RotatedPart } from './log-start.ts';
+import { findLogStart, type RotatedPart } from './log-start.ts';
 
 // Between the rename of a rotation and the runtime's new file there is none for a moment.
 const OPEN_ATTEMPTS = 10;

@@ -1,7 +1,7 @@
 // Where reading begins: in the log that is written now, or in one that was rotated away before.
 
 import { stat } from 'node:fs/promises';
-import { systemErrorCode } from '../host/errors.ts';
+import { ifThere } from '../lib/if-there.ts';
 import { listRotatedLogs, type RotatedLog } from '../runtime/rotated-logs.ts';
 import { countPackedRecords, findTail, LogTail } from './log-blocks.ts';
 import type { LogQuery } from './log-query.ts';
@@ -82,14 +82,4 @@ async function listOthers(path: string, current: LogTail): Promise<readonly Rota
     logs.map(async log => ((await ifThere(stat(log.path)))?.ino === current.inode ? [] : [log])),
   );
   return others.flat();
-}
-
-/** Undefined for a log that was packed or removed since the directory was read. */
-export async function ifThere<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }

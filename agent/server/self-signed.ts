@@ -1,11 +1,12 @@
 // A certificate that vouches for itself, for a node that was given none: kube-apiserver without
 // `--kubelet-certificate-authority` takes it. Kept in the certificate directory under the kubelet's names.
 
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
+import { pathExists } from '../lib/if-there.ts';
 import { generateKeyPair, privateKeyPem, signCertificate } from '../lib/x509.ts';
 import type { CertificatePair } from './serving-certificate.ts';
 
@@ -25,11 +26,7 @@ export async function ensureSelfSigned(
   subject: SelfSignedSubject,
 ): Promise<{ readonly certFile: string; readonly keyFile: string }> {
   const paths = { certFile: join(certDir, 'kubelet.crt'), keyFile: join(certDir, 'kubelet.key') };
-  const isThere = await stat(paths.certFile).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) return paths;
+  if (await pathExists(paths.certFile)) return paths;
   const { cert, key } = makeSelfSigned(subject);
   await mkdir(certDir, { recursive: true, mode: 0o755 });
   await writeFileAtomic(paths.keyFile, key, 0o600);

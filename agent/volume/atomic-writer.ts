@@ -23,7 +23,7 @@ import {
   unlink,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { systemErrorCode } from '../host/errors.ts';
+import { ifThere } from '../lib/if-there.ts';
 import { digestOf, type FileProjection, type Payload } from './payload.ts';
 
 const DATA_LINK = '..data';
@@ -68,12 +68,7 @@ export async function restorePublished(directory: string): Promise<boolean> {
 }
 
 async function currentGeneration(directory: string): Promise<string | undefined> {
-  try {
-    return await readlink(join(directory, DATA_LINK));
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  return await ifThere(readlink(join(directory, DATA_LINK)));
 }
 
 // Only content counts: a mode never changes during a volume's life.
@@ -87,15 +82,11 @@ async function hasContent(generationPath: string, payload: Payload): Promise<boo
 }
 
 async function listFiles(generationPath: string): Promise<string[] | undefined> {
-  try {
-    const entries = await readdir(generationPath, { recursive: true, withFileTypes: true });
-    return entries
-      .filter(entry => !entry.isDirectory())
-      .map(entry => join(entry.parentPath, entry.name).slice(generationPath.length + 1));
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined; // `..data` points nowhere
-    throw error;
-  }
+  // Nothing is there when `..data` points nowhere.
+  const entries = await ifThere(readdir(generationPath, { recursive: true, withFileTypes: true }));
+  return entries
+    ?.filter(entry => !entry.isDirectory())
+    .map(entry => join(entry.parentPath, entry.name).slice(generationPath.length + 1));
 }
 
 /** What stands on disk; the modes are not read. Undefined when `..data` points nowhere. */

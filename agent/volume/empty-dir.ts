@@ -1,6 +1,7 @@
 import { chmod, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureMount, ensureTmpfs, isMountPoint } from '../host/mounts.ts';
+import { pathExists } from '../lib/if-there.ts';
 import { applyGroupOwnership } from './ownership.ts';
 import { DIRECTORY_MODE } from './pod-directories.ts';
 import type { EmptyDirSource } from './volume-source.ts';
@@ -54,8 +55,8 @@ export function buildTmpfsOptions(sizeBytes: number | undefined): Parameters<typ
 }
 
 async function isReady({ directory, metadataDirectory }: EmptyDirRequest, medium: string): Promise<boolean> {
-  if (!(await exists(join(metadataDirectory, 'ready')))) return false;
-  if (medium === '' ? await exists(directory) : await isMountPoint(directory)) return true;
+  if (!(await pathExists(join(metadataDirectory, 'ready')))) return false;
+  if (medium === '' ? await pathExists(directory) : await isMountPoint(directory)) return true;
   // A reboot empties a tmpfs, a person may remove the directory: then it is made anew.
   await rm(metadataDirectory, { recursive: true, force: true });
   return false;
@@ -66,9 +67,4 @@ export async function ensureDirectory(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
   const { mode } = await stat(directory);
   if ((mode & 0o777) !== EMPTY_DIR_MODE) await chmod(directory, EMPTY_DIR_MODE);
-}
-
-async function exists(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined); // whatever the reason, it is not usable as it is
-  return found !== undefined;
 }

@@ -3,9 +3,9 @@
 import type { Stats } from 'node:fs';
 import { lstat, mkdir, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { systemErrorCode } from '../host/errors.ts';
 import { ensureBindMount, ensureUnmounted, isMountPoint } from '../host/mounts.ts';
 import { createBelow, descriptorPath, openBelow, resolveBelow } from '../host/open-below.ts';
+import { ifThere } from '../lib/if-there.ts';
 import { DIRECTORY_MODE } from './pod-directories.ts';
 
 export interface SubPathRequest {
@@ -67,18 +67,9 @@ async function prepareTarget(target: string, source: Stats): Promise<void> {
     if (dev === source.dev && ino === source.ino) return;
     await ensureUnmounted(target);
   }
-  const isDirectory = await isDirectoryAt(target);
+  const isDirectory = (await ifThere(lstat(target)))?.isDirectory();
   if (isDirectory === source.isDirectory()) return;
   if (isDirectory !== undefined) await (isDirectory ? rmdir(target) : unlink(target));
   await mkdir(source.isDirectory() ? target : dirname(target), { recursive: true, mode: DIRECTORY_MODE });
   if (!source.isDirectory()) await writeFile(target, '', { mode: TARGET_FILE_MODE });
-}
-
-async function isDirectoryAt(path: string): Promise<boolean | undefined> {
-  try {
-    return (await lstat(path)).isDirectory();
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -8,6 +8,7 @@ import { isWithin, listMounts } from '../host/mount-info.ts';
 import { ensureUnmounted, isMountPoint } from '../host/mounts.ts';
 import { isNetworkFileSystem, unmountNetworkFileSystem } from '../host/network-unmount.ts';
 import { UnavailableError } from '../lib/errors.ts';
+import { ifThere } from '../lib/if-there.ts';
 import { LASTING_PLUGIN_DIRECTORY, PLUGIN_DIRECTORY, podDirectory } from './pod-directories.ts';
 
 // Volumes whose content is ours or the pod's own: it goes with the pod. Everything else keeps what it holds.
@@ -52,7 +53,7 @@ async function removeMarkers(podDir: string, { problems }: Work): Promise<void> 
 // Bind mounts inside a volume go before the volume.
 async function removeSubPaths(podDir: string, work: Work): Promise<void> {
   const subPaths = join(podDir, 'volume-subpaths');
-  if ((await list(subPaths)).length === 0) return;
+  if ((await listEntries(subPaths)).length === 0) return;
   await unmountBelow(subPaths, work, () => true);
   await collect(work.problems, () => removeMountTargets(subPaths));
 }
@@ -67,10 +68,10 @@ async function removeVolumes(podDir: string, work: Work): Promise<void> {
   const volumes = join(podDir, 'volumes');
   const isOurs = (target: string): boolean => !isOrphan || isVolumeRoot(volumes, target);
   await unmountBelow(volumes, work, isOurs);
-  for (const plugin of await list(volumes)) {
+  for (const plugin of await listEntries(volumes)) {
     const pluginDir = join(volumes, plugin.name);
     const remove = OWNED_PLUGINS.has(plugin.name) ? removeTree : removeEmpty;
-    for (const volume of await list(pluginDir))
+    for (const volume of await listEntries(pluginDir))
       await collect(problems, () => remove(join(pluginDir, volume.name)));
     if (problems.length === 0) await collect(problems, () => removeEmpty(pluginDir));
   }
@@ -101,7 +102,7 @@ async function unmountBelow(
 /** Removes a directory with its content; a mount anywhere below stops it before anything of that mount is touched. */
 async function removeTree(directory: string): Promise<void> {
   if (await isMountPoint(directory)) throw stillMounted(directory);
-  const entries = await list(directory);
+  const entries = await listEntries(directory);
   for (let start = 0; start < entries.length; start += CONCURRENT_REMOVALS) {
     const batch = entries.slice(start, start + CONCURRENT_REMOVALS);
     await Promise.all(batch.map(entry => removeEntry(join(directory, entry.name), entry)));
@@ -111,23 +112,23 @@ async function removeTree(directory: string): Promise<void> {
 
 async function removeEntry(path: string, entry: Dirent): Promise<void> {
   if (entry.isDirectory()) await removeTree(path);
-  else await ignoreMissing(unlink(path));
+  else await ifThere(unlink(path));
 }
 
 /** volume-subpaths/<volume>/<container>/<index>: empty directories and empty files, nothing else. */
 async function removeMountTargets(directory: string): Promise<void> {
-  for (const entry of await list(directory)) {
+  for (const entry of await listEntries(directory)) {
     const path = join(directory, entry.name);
     if (entry.isDirectory()) await removeMountTargets(path);
     else if (await isMountPoint(path)) throw stillMounted(path);
-    else await ignoreMissing(unlink(path));
+    else await ifThere(unlink(path));
   }
   await removeEmpty(directory);
 }
 
 async function removeEmpty(directory: string): Promise<void> {
   try {
-    await ignoreMissing(rmdir(directory));
+    await ifThere(rmdir(directory));
   } catch (error) {
     if (systemErrorCode(error) !== 'ENOTEMPTY') throw error;
     throw new UnavailableError(`${directory} still holds data and is left alone`, {
@@ -141,27 +142,14 @@ function stillMounted(path: string): UnavailableError {
   return new UnavailableError(`${path} is still mounted`, { code: 'EBUSY' });
 }
 
-async function list(directory: string): Promise<Dirent[]> {
-  try {
-    return await readdir(directory, { withFileTypes: true });
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return [];
-    throw error;
-  }
-}
-
-async function ignoreMissing(removal: Promise<void>): Promise<void> {
-  try {
-    await removal;
-  } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
-  }
-}
-
 async function collect(problems: unknown[], work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
     problems.push(error);
   }
+}
+
+async function listEntries(directory: string): Promise<readonly Dirent[]> {
+  return (await ifThere(readdir(directory, { withFileTypes: true }))) ?? [];
 }

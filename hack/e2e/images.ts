@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathExists } from '../../agent/lib/if-there.ts';
 import { goArchitecture } from '../sandbox/go.ts';
 import { archiveImages, buildImages, type ImageSpec } from '../sandbox/image-archive.ts';
 import type { ImageArchive } from '../sandbox/images.ts';
-import { pathExists } from '../sandbox/path-exists.ts';
 import { CACHE_ROOT } from '../sandbox/paths.ts';
 import { runOk } from '../sandbox/run.ts';
 import { type Log, step } from '../sandbox/step.ts';

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathExists } from '../../agent/lib/if-there.ts';
 import { kubernetesBuildFlags, kubernetesVersion } from '../sandbox/control-plane-build.ts';
 import { ensureGo } from '../sandbox/go.ts';
-import { pathExists } from '../sandbox/path-exists.ts';
 import { CACHE_ROOT, CHECKOUT } from '../sandbox/paths.ts';
 import { runOk } from '../sandbox/run.ts';
 import { type Log, step } from '../sandbox/step.ts';

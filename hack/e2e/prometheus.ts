@@ -1,7 +1,7 @@
 // Debian's Prometheus, unpacked and never installed: the scraper that the metrics are made for.
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pathExists } from '../sandbox/path-exists.ts';
+import { pathExists } from '../../agent/lib/if-there.ts';
 import { CACHE_ROOT } from '../sandbox/paths.ts';
 import { runOk } from '../sandbox/run.ts';
 import { type Log, step } from '../sandbox/step.ts';

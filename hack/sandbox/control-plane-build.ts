@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathExists } from '../../agent/lib/if-there.ts';
 import { ensureGo } from './go.ts';
-import { pathExists } from './path-exists.ts';
 import { CACHE_ROOT, CHECKOUT } from './paths.ts';
 import { runOk } from './run.ts';
 import { type Log, step } from './step.ts';

@@ -1,6 +1,6 @@
 import { chmod, cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pathExists } from './path-exists.ts';
+import { pathExists } from '../../agent/lib/if-there.ts';
 import { CACHE_ROOT } from './paths.ts';
 import { run, runOk } from './run.ts';
 import type { Log } from './step.ts';

@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathExists } from '../../agent/lib/if-there.ts';
 import { CONTROL_PLANE_MODULE } from './control-plane-build.ts';
 import { ensureGo, goArchitecture } from './go.ts';
 import { buildImageArchive, type ImageSpec } from './image-archive.ts';
-import { pathExists } from './path-exists.ts';
 import { CACHE_ROOT, CHECKOUT } from './paths.ts';
 import { runOk } from './run.ts';
 import { type Log, step } from './step.ts';

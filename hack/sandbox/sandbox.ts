@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../agent/lib/atomic-file.ts';
+import { ifThere } from '../../agent/lib/if-there.ts';
 import { buildAgentConfig } from './agent-config.ts';
 import { destroyCgroup } from './cgroups.ts';
 import { applyClusterBasics } from './cluster-basics.ts';
@@ -264,13 +265,8 @@ async function removeSurplusNodes(
 }
 
 async function readState(name: string): Promise<SandboxState | undefined> {
-  try {
-    // Written whole by us alone.
-    return JSON.parse(await readFile(sandboxPaths(name).state, 'utf8')) as SandboxState;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const text = await ifThere(readFile(sandboxPaths(name).state, 'utf8'));
+  return text === undefined ? undefined : (JSON.parse(text) as SandboxState); // written whole by us alone
 }
 
 function sandboxCgroup(name: string): string {

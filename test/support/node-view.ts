@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connectRuntime, type RuntimeConnection } from '../../agent/cri/connect.ts';
 import type { RuntimeService } from '../../agent/cri/runtime-service.ts';
-import { systemErrorCode } from '../../agent/host/errors.ts';
+import { ifThere } from '../../agent/lib/if-there.ts';
 import type { Container, PodSandbox } from '../../cri-proto/runtime.v1.ts';
 import type { SandboxNode } from '../../hack/sandbox/node.ts';
 
@@ -90,12 +90,8 @@ export class NodeView {
 
   /** Names in one of the node's own directories; none when it is not there. */
   async list(path: string): Promise<readonly string[]> {
-    try {
-      return (await readdir(this.node.hostPath(path))).toSorted();
-    } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT') return [];
-      throw error;
-    }
+    const names = await ifThere(readdir(this.node.hostPath(path)));
+    return names?.toSorted() ?? [];
   }
 
   async processes(): Promise<readonly NodeProcess[]> {

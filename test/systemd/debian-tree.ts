@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathExists } from '../../agent/lib/if-there.ts';
 import { findDebianMirror } from '../../hack/sandbox/containerd-package.ts';
-import { pathExists } from '../../hack/sandbox/path-exists.ts';
 import { CACHE_ROOT } from '../../hack/sandbox/paths.ts';
 import { run, runOk } from '../../hack/sandbox/run.ts';
 import { type Log, step } from '../../hack/sandbox/step.ts';

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { ifThere, pathExists } from '../../../agent/lib/if-there.ts';
 import { generateKeyPair, privateKeyPem } from '../../../agent/lib/x509.ts';
 import { buildKubeconfig } from '../kubeconfig.ts';
 import {
@@ -79,7 +80,10 @@ export function kubeconfigPath(pkiDirectory: string, user: string): string {
 
 async function ensureAuthority(directory: string, file: string, name: string): Promise<CertificateAuthority> {
   const path = join(directory, file);
-  const [certificate, key] = await Promise.all([readIfThere(`${path}.crt`), readIfThere(`${path}.key`)]);
+  const [certificate, key] = await Promise.all([
+    ifThere(readFile(`${path}.crt`, 'utf8')),
+    ifThere(readFile(`${path}.key`, 'utf8')),
+  ]);
   if (certificate !== undefined && key !== undefined) return { name, certificate, key };
   const authority = createCertificateAuthority(name);
   await writePair(path, authority.certificate, authority.key);
@@ -93,7 +97,7 @@ async function ensureCertificate(
   request: CertificateRequest,
 ): Promise<void> {
   const path = join(directory, file);
-  if ((await readIfThere(`${path}.crt`)) !== undefined) return;
+  if (await pathExists(`${path}.crt`)) return;
   const { certificate, key } = issueCertificate(authority, request);
   await writePair(path, certificate, key);
 }
@@ -104,7 +108,7 @@ async function ensureKubeconfig(
   subject: Pick<CertificateRequest, 'commonName' | 'organizations'>,
 ): Promise<void> {
   const path = kubeconfigPath(directory, name);
-  if ((await readIfThere(path)) !== undefined) return;
+  if (await pathExists(path)) return;
   const client = issueCertificate(authority, { ...subject, usages: ['client'] });
   const text = buildKubeconfig({
     server,
@@ -117,7 +121,7 @@ async function ensureKubeconfig(
 
 async function ensureServiceAccountKeys(directory: string): Promise<void> {
   const path = join(directory, 'service-account');
-  if ((await readIfThere(`${path}.pub`)) !== undefined) return;
+  if (await pathExists(`${path}.pub`)) return;
   const { publicKey, privateKey } = generateKeyPair();
   await writeFile(`${path}.key`, privateKeyPem(privateKey), { mode: 0o600 });
   await writeFile(`${path}.pub`, publicKey.export({ type: 'spki', format: 'pem' }));
@@ -125,7 +129,7 @@ async function ensureServiceAccountKeys(directory: string): Promise<void> {
 
 async function ensureEncryptionConfig(directory: string): Promise<void> {
   const path = join(directory, 'encryption.yaml');
-  if ((await readIfThere(path)) !== undefined) return;
+  if (await pathExists(path)) return;
   const key = { name: 'key1', secret: randomBytes(32).toString('base64') };
   const config = {
     apiVersion: 'apiserver.config.k8s.io/v1',
@@ -139,13 +143,4 @@ async function ensureEncryptionConfig(directory: string): Promise<void> {
 async function writePair(path: string, certificate: string, key: string): Promise<void> {
   await writeFile(`${path}.key`, key, { mode: 0o600 });
   await writeFile(`${path}.crt`, certificate);
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
