@@ -9,7 +9,7 @@ import { readNodeCredentials } from './node-credentials.ts';
 import type { KeyringEntry, RegistryCredential } from './registry-credential.ts';
 
 export interface PullCredentialsDeps {
-  readonly secrets: Pick<ObjectStore, 'acquire' | 'waitKnown' | 'get'>;
+  readonly secrets: Pick<ObjectStore, 'read'>;
   readonly plugins: CredentialPlugins;
   /** The kubelet's root directory: its config.json is the node's. */
   readonly rootDir: string;
@@ -22,8 +22,6 @@ export interface FoundCredentials {
   /** Pull secrets of the pod that are not there. */
   readonly missingSecrets: readonly string[];
 }
-
-const KNOWN_WITHIN_MS = 1000; // as long as the kubelet waits for its caches
 
 export class PullCredentials {
   readonly #deps: PullCredentialsDeps;
@@ -61,13 +59,15 @@ export class PullCredentials {
     const { secrets } = this.#deps;
     const { uid = '', namespace = '' } = metadata;
     const names = (spec.imagePullSecrets ?? []).flatMap(({ name }) => name || []);
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(KNOWN_WITHIN_MS)]);
-    for (const name of names) secrets.acquire(uid, 'secrets', namespace, name);
-    await Promise.all(names.map(name => secrets.waitKnown('secrets', namespace, name, { signal: bounded })));
+    const lookups = await Promise.all(
+      names.map(async name => ({
+        name,
+        lookup: await secrets.read(uid, 'secrets', namespace, name, { signal }),
+      })),
+    );
     const entries: KeyringEntry[] = [];
     const missingSecrets: string[] = [];
-    for (const name of names) {
-      const lookup = secrets.get('secrets', namespace, name);
+    for (const { name, lookup } of lookups) {
       if (lookup.kind === 'present') entries.push(...this.#parse(lookup.object));
       else missingSecrets.push(name);
     }

@@ -1,7 +1,7 @@
 // The node's word on pods it has not run yet: the pure checks with what node and kernel say now.
 
-import { stat } from 'node:fs/promises';
 import type { Node, Pod } from '../api/objects.ts';
+import { pathExists } from '../lib/if-there.ts';
 import { planAdmission, type Rejection } from '../resources/plan-admission.ts';
 import { planPreemption } from '../resources/plan-preemption.ts';
 import { isStaticPod } from '../resources/pod-class.ts';
@@ -54,8 +54,5 @@ export class PodAdmission {
 
 /** Whether the kernel enforces AppArmor profiles; asked once, as it takes a boot to change. */
 export async function isAppArmorEnabled(): Promise<boolean> {
-  return await stat('/sys/kernel/security/apparmor').then(
-    () => true,
-    () => false, // not there, or not to be seen
-  );
+  return await pathExists('/sys/kernel/security/apparmor');
 }

@@ -45,8 +45,6 @@ function decode(object: StoredObject | undefined): Readonly<Record<string, strin
   );
 }
 
-const KNOWN_WITHIN_MS = 1000; // as long as the kubelet waits for its caches
-
 async function readAll(
   store: ObjectStore,
   pod: Pod,
@@ -55,13 +53,10 @@ async function readAll(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, StoredObject>> {
   const namespace = podNamespace(pod);
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(KNOWN_WITHIN_MS)]);
   const found = new Map<string, StoredObject>();
   await Promise.all(
     [...names].map(async name => {
-      store.acquire(podUID(pod), kind, namespace, name);
-      await store.waitKnown(kind, namespace, name, { signal: bounded });
-      const lookup = store.get(kind, namespace, name);
+      const lookup = await store.read(podUID(pod), kind, namespace, name, { signal });
       if (lookup.kind === 'present') found.set(name, lookup.object);
       if (lookup.kind === 'unknown') {
         const cache = kind === 'configmaps' ? 'configmap' : 'secret';

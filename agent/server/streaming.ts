@@ -67,37 +67,51 @@ function sendRuntimeError({ response }: Exchange, error: unknown): void {
   sendText(response, error instanceof NotFoundError ? 404 : 500, errorMessage(error));
 }
 
-async function openExec({ query, params, signal }: Exchange, deps: StreamingDeps): Promise<Target> {
+interface Session {
+  readonly kind: 'session';
+  readonly streams: Streams;
+  readonly pod: Pod;
+  readonly containerName: string;
+  /** Undefined when no such container runs. */
+  readonly containerId: string | undefined;
+}
+
+/** What exec and attach ask for alike. */
+function readSession({ query, params }: Exchange, deps: StreamingDeps): Session | Target {
   const streams = readStreams(query);
-  if (!streams) return refused(400, NO_STREAM);
+  if (!streams) return refused(400, 'you must specify at least 1 of stdin, stdout, stderr');
   const pod = findPod(params, deps);
   if (!pod) return refused(404, 'pod does not exist');
-  const name = params['container'] ?? '';
-  const id = runningContainer(pod, name, deps.snapshots);
-  if (id === undefined) return refused(500, `container not found ("${name}")`);
-  const cmd = query.getAll('command');
-  const url = await deps.runtime.exec({ containerId: id, cmd, ...streams }, { signal });
+  const containerName = params['container'] ?? '';
+  const containerId = runningContainer(pod, containerName, deps.snapshots);
+  return { kind: 'session', streams, pod, containerName, containerId };
+}
+
+async function openExec(exchange: Exchange, deps: StreamingDeps): Promise<Target> {
+  const session = readSession(exchange, deps);
+  if (session.kind !== 'session') return session;
+  const { streams, containerName, containerId } = session;
+  if (containerId === undefined) return refused(500, `container not found ("${containerName}")`);
+  const cmd = exchange.query.getAll('command');
+  const url = await deps.runtime.exec({ containerId, cmd, ...streams }, { signal: exchange.signal });
   return { kind: 'url', url };
 }
 
-async function openAttach({ query, params, signal }: Exchange, deps: StreamingDeps): Promise<Target> {
-  const streams = readStreams(query);
-  if (!streams) return refused(400, NO_STREAM);
-  const pod = findPod(params, deps);
-  if (!pod) return refused(404, 'pod does not exist');
-  const name = params['container'] ?? '';
-  const id = runningContainer(pod, name, deps.snapshots);
-  const spec = findContainerSpec(pod, name);
-  if (id === undefined || !spec) {
+async function openAttach(exchange: Exchange, deps: StreamingDeps): Promise<Target> {
+  const session = readSession(exchange, deps);
+  if (session.kind !== 'session') return session;
+  const { streams, pod, containerName, containerId } = session;
+  const spec = findContainerSpec(pod, containerName);
+  if (containerId === undefined || !spec) {
     const { namespace = 'default', name: podName } = pod.metadata;
-    return refused(500, `container ${name} not found in pod ${podName}_${namespace}`);
+    return refused(500, `container ${containerName} not found in pod ${podName}_${namespace}`);
   }
   // The terminal is the container's or there is none; what the client thinks does not matter.
   const tty = spec.tty === true;
   const { stdin, stdout, stderr } = streams;
   const url = await deps.runtime.attach(
-    { containerId: id, stdin, stdout, stderr: stderr && !tty, tty },
-    { signal },
+    { containerId, stdin, stdout, stderr: stderr && !tty, tty },
+    { signal: exchange.signal },
   );
   return { kind: 'url', url };
 }
@@ -117,8 +131,6 @@ async function openPortForward({ query, params, signal }: Exchange, deps: Stream
   const url = await deps.runtime.portForward({ podSandboxId: sandbox.id, port: numbers }, { signal });
   return { kind: 'url', url };
 }
-
-const NO_STREAM = 'you must specify at least 1 of stdin, stdout, stderr';
 
 interface Streams {
   readonly stdin: boolean;

@@ -38,6 +38,7 @@ interface Entry {
 }
 
 const PATH = { configmaps: configMapsPath, secrets: secretsPath };
+const KNOWN_WITHIN_MS = 1000; // as long as the kubelet waits for its caches
 const UNKNOWN: ObjectLookup = { kind: 'unknown' };
 const ABSENT: ObjectLookup = { kind: 'absent' };
 
@@ -109,6 +110,20 @@ export class ObjectStore {
     const entry = this.#entries.get(keyOf(kind, namespace, name));
     if (!entry || entry.lookup.kind !== 'unknown') return;
     await settledOrAborted(entry.known.promise, signal);
+  }
+
+  /** Acquires the object for this pod and waits a moment for the first answer; `unknown` when there is none by then. */
+  async read(
+    podUID: string,
+    kind: ObjectKind,
+    namespace: string,
+    name: string,
+    { signal }: { signal: AbortSignal },
+  ): Promise<ObjectLookup> {
+    this.acquire(podUID, kind, namespace, name);
+    const bounded = AbortSignal.any([signal, AbortSignal.timeout(KNOWN_WITHIN_MS)]);
+    await this.waitKnown(kind, namespace, name, { signal: bounded });
+    return this.get(kind, namespace, name);
   }
 
   async #watch(entry: Entry, signal: AbortSignal): Promise<void> {
