@@ -1,5 +1,5 @@
 // Runs Kubernetes' own conformance specs against nodelet, or against the real kubelet and kube-proxy.
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -21,8 +21,7 @@ import {
 import { runSuite } from './e2e/suite-run.ts';
 import { runCommand, timedLog } from './sandbox/command.ts';
 import { ensureContainerdPackage } from './sandbox/containerd-package.ts';
-import { STATE_ROOT } from './sandbox/paths.ts';
-import { run } from './sandbox/run.ts';
+import { keepLogs } from './sandbox/keep-logs.ts';
 import { destroySandbox } from './sandbox/sandbox.ts';
 
 /** A suite needs its start and its end, and no schedule is perfect. */
@@ -103,7 +102,7 @@ async function main(options: ConformanceOptions, signal: AbortSignal): Promise<v
       await runSuite({ sandbox, programs, specs, procs, directory, onResult }, { signal });
     } finally {
       await report(specs, progress, options, directory);
-      await keepLogs(name, directory);
+      await keepLogs(name, join(directory, 'sandbox'));
     }
   } finally {
     if (!options.keep) await destroySandbox(name, { signal: new AbortController().signal, log });
@@ -150,16 +149,6 @@ async function extendList(path: string, passed: readonly ListedSpec[]): Promise<
   const header = text.split('\n').filter(line => line.startsWith('#'));
   const specs = new Map([...parseSpecList(text), ...passed].map(spec => [spec.name, spec]));
   await writeFile(path, formatSpecList(header.join('\n'), [...specs.values()]));
-}
-
-/** What the agents, runtimes and control plane said, before they go. */
-async function keepLogs(sandboxName: string, directory: string): Promise<void> {
-  const target = join(directory, 'sandbox');
-  await mkdir(target, { recursive: true });
-  const script =
-    'cd "$1" && for log in */logs/*.log */*/logs/*.log; do cp "$log" "$2/$(echo "$log" | tr / -)"; done';
-  const { signal } = new AbortController();
-  await run('sh', ['-c', script, 'sh', join(STATE_ROOT, sandboxName), target], { signal });
 }
 
 function parseCount(text: string): number {

@@ -7,7 +7,8 @@ import { errorMessage } from '../agent/lib/errors.ts';
 import { timedLog } from './sandbox/command.ts';
 import { ensureControlPlaneBuilt } from './sandbox/control-plane-build.ts';
 import { ensureGo } from './sandbox/go.ts';
-import { CHECKOUT, STATE_ROOT } from './sandbox/paths.ts';
+import { keepLogs } from './sandbox/keep-logs.ts';
+import { CHECKOUT } from './sandbox/paths.ts';
 import { identifyProcess } from './sandbox/process.ts';
 import { lastLines, run } from './sandbox/run.ts';
 import { createSandbox, destroySandbox } from './sandbox/sandbox.ts';
@@ -99,7 +100,7 @@ async function testAll(
     await runFiles(files, { envOf, isJudged: words.length === 0 }, signal);
   } finally {
     for (const name of sandboxes.keys()) {
-      if (failures.length > 0) await keepLogs(name);
+      if (failures.length > 0) await keepLogsOf(name);
       await destroySandbox(name, { signal: new AbortController().signal, log });
     }
     if (signal.aborted) await removeLeftovers(log);
@@ -236,14 +237,9 @@ async function removeOldLogs(): Promise<void> {
   }
 }
 
-/** What the agents, runtimes and control plane said, before they go. */
-async function keepLogs(sandboxName: string): Promise<void> {
-  const { signal } = new AbortController();
-  const script =
-    'cd "$1" && for log in */logs/*.log */*/logs/*.log; do cp "$log" "$2/$(echo "$log" | tr / -)"; done';
+async function keepLogsOf(sandboxName: string): Promise<void> {
   const target = join(LOG_DIRECTORY, sandboxName);
-  await mkdir(target, { recursive: true });
-  await run('sh', ['-c', script, 'sh', join(STATE_ROOT, sandboxName), target], { signal });
+  await keepLogs(sandboxName, target);
   log(`logs of nodelet, containerd and the control plane: ${target}`);
 }
 
