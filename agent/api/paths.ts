@@ -14,10 +14,6 @@ export function podPath(namespace: string, name: string): string {
   return namespaced(CORE, namespace, 'pods', name);
 }
 
-export function podStatusPath(namespace: string, name: string): string {
-  return `${podPath(namespace, name)}/status`;
-}
-
 export function nodePath(name: string): string {
   return `${nodesPath}/${encodeURIComponent(name)}`;
 }
@@ -51,10 +47,6 @@ export function configMapsPath(namespace: string): string {
 }
 
 export const clusterTrustBundlesPath = '/apis/certificates.k8s.io/v1beta1/clustertrustbundles';
-
-export function secretPath(namespace: string, name: string): string {
-  return namespaced(CORE, namespace, 'secrets', name);
-}
 
 export function secretsPath(namespace: string): string {
   return namespaced(CORE, namespace, 'secrets');

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { buildCgroupLayout, cgroupDirectory, cgroupPathInMount, parseProcCgroup } from './cgroup-layout.ts';
+import { buildCgroupLayout, cgroupDirectory } from './cgroup-layout.ts';
 import { parseMountInfo } from './mount-info.ts';
 
 const V1 = `31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755
@@ -46,21 +46,4 @@ t.test('cgroup paths count from the root of the mount', async t => {
   const part = { directory: '/sys/fs/cgroup/memory', root: '/sandbox' };
   t.equal(cgroupDirectory(part, '/kubepods/pod1'), '/sys/fs/cgroup/memory/kubepods/pod1');
   t.equal(cgroupDirectory(whole, '/'), '/sys/fs/cgroup/memory');
-  t.equal(cgroupPathInMount(whole, '/a/b'), '/a/b');
-  t.equal(cgroupPathInMount(part, '/sandbox/kubepods'), '/kubepods');
-  t.equal(cgroupPathInMount(part, '/sandbox'), '/');
-  t.equal(cgroupPathInMount(part, '/sandbox2/x'), undefined);
-});
-
-t.test('parseProcCgroup() reads one path per controller', async t => {
-  const cgroups = parseProcCgroup('9:name=systemd:/a\n4:cpu,cpuacct:/b:c\n0::/d\n');
-  t.same(
-    [...cgroups],
-    [
-      ['name=systemd', '/a'],
-      ['cpu', '/b:c'],
-      ['cpuacct', '/b:c'],
-      ['', '/d'],
-    ],
-  );
 });

@@ -72,25 +72,3 @@ function preferred(known: CgroupMount | undefined, found: CgroupMount): CgroupMo
 export function cgroupDirectory(mount: CgroupMount, path: string): string {
   return path === '/' ? mount.directory : `${mount.directory}${path}`;
 }
-
-/**
- * The name, from the mount's root, of a cgroup as /proc/PID/cgroup shows it (from the hierarchy's root);
- * undefined when it lies outside of what is mounted.
- */
-export function cgroupPathInMount(mount: CgroupMount, procPath: string): string | undefined {
-  if (mount.root === '/') return procPath;
-  if (procPath === mount.root) return '/';
-  return procPath.startsWith(`${mount.root}/`) ? procPath.slice(mount.root.length) : undefined;
-}
-
-/** /proc/PID/cgroup: the cgroup per controller; the version 2 one under ''. */
-export function parseProcCgroup(text: string): ReadonlyMap<string, string> {
-  const cgroups = new Map<string, string>();
-  for (const line of text.split('\n')) {
-    const match = /^\d+:([^:]*):(.*)$/.exec(line);
-    if (!match) continue;
-    const [, controllers = '', path = ''] = match;
-    for (const controller of controllers.split(',')) cgroups.set(controller, path);
-  }
-  return cgroups;
-}

@@ -37,19 +37,6 @@ function sliceCgroupPath(parts: readonly string[]): string {
   return `/${slices.join('/')}`;
 }
 
-/** The pod UID in the last part of a pod's cgroup path, of either driver; undefined for every other cgroup. */
-export function parsePodUID(cgroupPath: string): string | undefined {
-  const name = cgroupPath.slice(cgroupPath.lastIndexOf('/') + 1);
-  const slice =
-    /^kubepods(?:-burstable|-besteffort)?-pod([^-]+)\.slice$|-kubepods(?:-burstable|-besteffort)?-pod([^-]+)\.slice$/;
-  const uid = slice
-    .exec(name)
-    ?.slice(1)
-    .find(group => group !== undefined);
-  if (uid !== undefined) return uid.replaceAll('_', '-');
-  return name.endsWith('.slice') ? undefined : /^pod(.+)$/.exec(name)?.[1];
-}
-
 // cgroup v1 cpu.shares is 2..262144, cgroup v2 cpu.weight 1..10000; the kubelet maps the one range on the other.
 const MIN_SHARES = 2;
 const MAX_SHARES = 262_144;
@@ -58,10 +45,6 @@ const MAX_WEIGHT = 10_000;
 export function cpuWeightFromShares(cpuShares: number): number {
   const shares = Math.min(Math.max(cpuShares, MIN_SHARES), MAX_SHARES);
   return 1 + Math.floor(((shares - MIN_SHARES) * (MAX_WEIGHT - 1)) / (MAX_SHARES - MIN_SHARES));
-}
-
-export function cpuSharesFromWeight(cpuWeight: number): number {
-  return MIN_SHARES + Math.floor(((cpuWeight - 1) * (MAX_SHARES - MIN_SHARES)) / (MAX_WEIGHT - 1));
 }
 
 /** 2 MiB is `2MB` and 1 GiB `1GB` in the names of hugetlb files. */

@@ -23,7 +23,6 @@ const SOURCE: Readonly<Record<IPFamily, number>> = { 4: 1, 6: 3 };
 
 export const IPPROTO_TCP = 6;
 export const IPPROTO_UDP = 17;
-export const IPPROTO_SCTP = 132;
 
 export interface FlowEnds {
   readonly source: string;

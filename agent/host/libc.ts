@@ -86,7 +86,6 @@ export function statx(path: string, flags: number, mask: number, buffer: Buffer)
 }
 
 // Calls newer than the oldest C library we run on; one number for x64 and arm64 (calls since 5.1 share theirs).
-export const SYS_openat2 = 437;
 export const SYS_mount_setattr = 442;
 
 /** mount_setattr(2) with a struct mount_attr in `attributes`; -1 on failure, ENOSYS before Linux 5.12. */

@@ -56,17 +56,6 @@ export function parseMemInfo(text: string): ReadonlyMap<string, number> {
   return values;
 }
 
-/** The swap areas in use; with failSwapOn there must be none. */
-export async function listSwaps(): Promise<readonly string[]> {
-  try {
-    const [, ...lines] = (await readFile('/proc/swaps', 'utf8')).trim().split('\n');
-    return lines.map(line => line.split(/\s/)[0] ?? '').filter(name => name !== '');
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return []; // a kernel without swap
-    throw mapHostError(error);
-  }
-}
-
 export interface Hugepages {
   readonly pageBytes: number;
   readonly count: number;

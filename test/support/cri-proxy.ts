@@ -106,20 +106,6 @@ export function isCall(name: string, podUID?: string): Matcher<CriCall> {
   return call => call.name === name && (podUID === undefined || call.podUID === podUID);
 }
 
-/** What a runtime answers when a call failed; `code` is a number of google.rpc.Code. */
-export function grpcFailure(code: number, message: string): ProxiedAnswer {
-  return {
-    headers: {
-      ':status': 200,
-      'content-type': 'application/grpc',
-      'grpc-status': String(code),
-      'grpc-message': encodeURIComponent(message),
-    },
-    body: Buffer.alloc(0),
-    trailers: undefined,
-  };
-}
-
 function methodName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
