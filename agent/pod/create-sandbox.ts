@@ -56,7 +56,7 @@ export async function createSandbox(
   } catch (error) {
     const message = `unable to ensure pod container exists: ${errorMessage(error)}`;
     events.pod(pod, 'Warning', 'FailedCreatePodContainer', message);
-    return { kind: 'failed', step: 'sandbox', message };
+    return { kind: 'failed', step: 'sandbox', message, isTold: true };
   }
   try {
     const options = { signal: signals.shutdown, podUID: podUID(pod) };
@@ -109,7 +109,7 @@ const NETWORK_RETRY_MS = 1000;
 function failNetwork(pod: Pod, { events }: PodEffects, problem: string): ActionOutcome {
   const message = `network is not ready: ${problem}`;
   events.pod(pod, 'Warning', 'NetworkNotReady', message);
-  return { kind: 'failed', step: 'sandbox', message, retryAfterMs: NETWORK_RETRY_MS };
+  return { kind: 'failed', step: 'sandbox', message, isTold: true, retryAfterMs: NETWORK_RETRY_MS };
 }
 
 async function settledWithin(promise: Promise<void>, timeMs: number): Promise<void> {
@@ -123,10 +123,9 @@ async function settledWithin(promise: Promise<void>, timeMs: number): Promise<vo
 
 function failSandbox(pod: Pod, { events }: PodEffects, message: string): ActionOutcome {
   const text = `Failed to create pod sandbox: ${message}`;
-  if (pod.metadata.deletionTimestamp === undefined) {
-    events.pod(pod, 'Warning', 'FailedCreatePodSandBox', text);
-  }
-  return { kind: 'failed', step: 'sandbox', message: text };
+  const isTold = pod.metadata.deletionTimestamp === undefined;
+  if (isTold) events.pod(pod, 'Warning', 'FailedCreatePodSandBox', text);
+  return { kind: 'failed', step: 'sandbox', message: text, isTold };
 }
 
 // What a resize may change later, and what stays as it is.

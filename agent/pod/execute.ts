@@ -105,7 +105,8 @@ async function prepareVolumes(
   }
   const texts = outcome.failures.map(({ event }) => event);
   for (const { reason, message } of texts) events.pod(pod, 'Warning', reason, message);
-  return { kind: 'failed', step: 'volumes', message: texts.map(({ message }) => message).join('; ') };
+  const message = texts.map(text => text.message).join('; ');
+  return { kind: 'failed', step: 'volumes', message, isTold: true };
 }
 
 async function prepareImage(

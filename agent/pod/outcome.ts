@@ -43,6 +43,8 @@ export type ActionOutcome =
       readonly kind: 'failed';
       readonly step: PodStep;
       readonly message: string;
+      /** An Event has told it, and the log with it. */
+      readonly isTold?: boolean;
       /** A steady pause in place of the step's curve, for what is expected to pass by itself. */
       readonly retryAfterMs?: number;
     };

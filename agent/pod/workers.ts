@@ -240,8 +240,7 @@ export class PodWorkers {
     { reason, message }: { reason: string; message: string },
   ): void {
     this.#held.delete(podUID);
-    const { events, logger } = this.#deps.effects;
-    logger.warn({ pod: this.describe(podUID), podUID, reason, message }, 'pod was rejected');
+    const { events } = this.#deps.effects;
     events.pod(desired.pod, 'Warning', reason, message);
     const verdict = { reason, message: `Pod was rejected: ${message}`, isRejection: true };
     this.#start(podUID, desired, verdict);
