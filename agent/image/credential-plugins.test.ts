@@ -2,7 +2,9 @@ import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { InvalidError } from '../lib/errors.ts';
+import { ifThere } from '../lib/if-there.ts';
 import { createSilentLogger } from '../lib/logger.ts';
+import { sleep } from '../lib/sleep.ts';
 import { CredentialPlugins, parseCredentialProviders } from './credential-plugins.ts';
 
 const API = 'credentialprovider.kubelet.k8s.io/v1';
@@ -24,6 +26,14 @@ async function install(directory: string, answer: object): Promise<void> {
   const text = `#!/bin/sh\ncat > "$0.request"\necho run >> "$0.runs"\necho '${JSON.stringify(answer)}'\n`;
   await writeFile(join(directory, 'plugin'), text);
   await chmod(join(directory, 'plugin'), 0o755);
+}
+
+async function untilWritten(path: string): Promise<number> {
+  while (true) {
+    const text = await ifThere(readFile(path, 'utf8'));
+    if (text?.endsWith('\n')) return Number(text);
+    await sleep(10, { signal });
+  }
 }
 
 t.test('a plugin is asked once for what it may keep', async t => {
@@ -61,6 +71,22 @@ t.test('a plugin is asked once for what it may keep', async t => {
   await plugins.find('eu.a.io/x', { signal });
   t.equal(await runs(), 2, 'its time is over');
   t.same(await plugins.find('b.io/x', { signal }), [], 'not its registry');
+});
+
+t.test('a pod that is deleted does not wait for a plugin that hangs', { timeout: 10_000 }, async t => {
+  const directory = t.testdir({ 'config.yaml': config() });
+  const program = join(directory, 'plugin');
+  await writeFile(program, '#!/bin/sh\necho $$ > "$0.pid"\nexec sleep 60\n', { mode: 0o755 });
+  const plugins = await CredentialPlugins.load(
+    { credentialProviderConfig: join(directory, 'config.yaml'), credentialProviderBinDir: directory },
+    { clock: { nowMs: () => 0 }, logger: createSilentLogger() },
+  );
+  const deletion = new AbortController();
+  const found = plugins.find('eu.a.io/x', { signal: deletion.signal });
+  deletion.abort();
+  await t.rejects(found, { name: 'AbortError' });
+  const pid = await untilWritten(`${program}.pid`);
+  process.kill(pid);
 });
 
 t.test('a plugin that answers nonsense gives nothing', async t => {

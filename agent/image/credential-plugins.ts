@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { Config } from '../config/config.ts';
 import { runCommand } from '../host/command.ts';
+import { settledOrAborted } from '../lib/abort.ts';
 import type { Clock } from '../lib/clock.ts';
 import { parseDuration } from '../lib/duration.ts';
 import { errorMessage, InvalidError } from '../lib/errors.ts';
@@ -99,9 +100,11 @@ export class CredentialPlugins {
     const kept = this.#keptFor(provider, repository);
     if (kept) return kept;
     const key = `${provider.name} ${repository}`;
-    const running = this.#running.get(key) ?? this.#ask(provider, repository);
-    this.#running.set(key, running);
+    const running = this.#running.get(key) ?? this.#startAsking(key, provider, repository);
     try {
+      // A pod that is deleted meanwhile does not wait for a program that hangs.
+      await settledOrAborted(running, signal);
+      signal.throwIfAborted();
       return await running;
     } catch (error) {
       signal.throwIfAborted();
@@ -110,9 +113,18 @@ export class CredentialPlugins {
         'credential plugin failed',
       );
       return [];
-    } finally {
-      this.#running.delete(key);
     }
+  }
+
+  #startAsking(
+    key: string,
+    provider: CredentialProvider,
+    repository: string,
+  ): Promise<readonly KeyringEntry[]> {
+    const running = this.#ask(provider, repository).finally(() => this.#running.delete(key));
+    running.catch(() => undefined); // who asked sees it; nobody may be left to
+    this.#running.set(key, running);
+    return running;
   }
 
   #keptFor(provider: CredentialProvider, repository: string): readonly KeyringEntry[] | undefined {
