@@ -24,7 +24,7 @@ const PACKAGES = [
   'systemd-sysv',
 ];
 
-// What makes and boots it, on the host.
+// What makes and boots it, on the host, by the package it comes in.
 const TOOLS = new Map([
   ['mmdebstrap', 'mmdebstrap'],
   ['systemd-nspawn', 'systemd-container'],
@@ -35,7 +35,7 @@ export async function ensureDebianTree(options: {
   readonly signal: AbortSignal;
   readonly log: Log;
 }): Promise<string> {
-  await ensureTools(options);
+  await ensureTools(TOOLS, options);
   const suite = await readSuite();
   const hash = createHash('sha256')
     .update([suite, ...PACKAGES].join(' '))
@@ -54,20 +54,33 @@ async function build(suite: string, tree: string, signal: AbortSignal): Promise<
   const scratch = `${tree}.${process.pid}`;
   try {
     await mkdir(scratch, { recursive: true });
-    const flags = ['--quiet', '--variant=minbase', `--include=${PACKAGES.join(',')}`];
-    const leaveOut = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*'];
-    const dpkg = leaveOut.map(path => `--dpkgopt=path-exclude=${path}`);
-    const mirror = await findDebianMirror(signal);
-    await runOk('mmdebstrap', [...flags, ...dpkg, suite, join(scratch, 'root'), mirror], { signal });
+    await unpackDebian(suite, join(scratch, 'root'), { packages: PACKAGES, signal });
     await rename(join(scratch, 'root'), tree);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
-async function ensureTools({ signal, log }: { signal: AbortSignal; log: Log }): Promise<void> {
+/** A file tree with the packages and what they depend on, without what only people read. */
+export async function unpackDebian(
+  suite: string,
+  directory: string,
+  { packages, signal }: { readonly packages: readonly string[]; readonly signal: AbortSignal },
+): Promise<void> {
+  const flags = ['--quiet', '--variant=minbase', `--include=${packages.join(',')}`];
+  const leaveOut = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*'];
+  const dpkg = leaveOut.map(path => `--dpkgopt=path-exclude=${path}`);
+  const mirror = await findDebianMirror(signal);
+  await runOk('mmdebstrap', [...flags, ...dpkg, suite, directory, mirror], { signal });
+}
+
+/** Installs the packages of those programs that the host lacks. */
+export async function ensureTools(
+  tools: ReadonlyMap<string, string>,
+  { signal, log }: { signal: AbortSignal; log: Log },
+): Promise<void> {
   const missing: string[] = [];
-  for (const [program, name] of TOOLS) {
+  for (const [program, name] of tools) {
     if ((await run('which', [program], { signal })).exitCode !== 0) missing.push(name);
   }
   if (missing.length === 0) return;
@@ -79,7 +92,8 @@ async function ensureTools({ signal, log }: { signal: AbortSignal; log: Log }): 
   });
 }
 
-async function readSuite(): Promise<string> {
+/** The machine's own release of Debian. */
+export async function readSuite(): Promise<string> {
   const suite = /^VERSION_CODENAME=(.+)$/m.exec(await readFile('/etc/os-release', 'utf8'))?.[1];
   if (suite === undefined) throw new Error('/etc/os-release names no Debian release');
   return suite;

@@ -1,24 +1,21 @@
 // The real kubeadm makes a cluster of two machines where nodelet stands in the kubelet's place: the control plane itself
 // runs as static pods of nodelet, and no node has another agent.
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { timedLog } from '../../hack/sandbox/command.ts';
-import { ensureControlPlaneBuilt } from '../../hack/sandbox/control-plane-build.ts';
-import { goArchitecture } from '../../hack/sandbox/go.ts';
-import { buildImageArchive } from '../../hack/sandbox/image-archive.ts';
 import { IMAGES } from '../../hack/sandbox/images.ts';
 import { CHECKOUT } from '../../hack/sandbox/paths.ts';
 import { runOk } from '../../hack/sandbox/run.ts';
 import { createSandbox, destroySandbox } from '../../hack/sandbox/sandbox.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { ensureDebianTree } from './debian-tree.ts';
+import { COMPONENTS, writeKubeadmFiles } from './kubeadm-files.ts';
 import { Machine, PACKAGES } from './machine.ts';
 
 t.setTimeout(400_000);
 
 const SANDBOX = `kadm-${process.pid}`;
-const COMPONENTS = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'];
 const PREPARE = `DEBIAN_FRONTEND=noninteractive apt-get install --yes ${PACKAGES}/*.deb
 for name in kubeadm kubectl; do ln -s ${PACKAGES}/control-plane /usr/local/bin/$name; done`;
 const { signal } = new AbortController();
@@ -32,7 +29,7 @@ const sandbox = await createSandbox({ name: SANDBOX, nodeCount: 2 }, progress);
 const packages = join(sandbox.paths.root, 'packages');
 await mkdir(packages);
 await runOk(join(CHECKOUT, 'hack', 'package'), ['--out', packages, '--quick'], { signal });
-await addKubeadm();
+await writeKubeadmFiles(packages, progress);
 const [machine, second] = await Promise.all([bootMachine('node-1'), bootMachine('node-2')]);
 progress.log('two machines have booted and have the package');
 
@@ -77,23 +74,6 @@ t.test('kubeadm join adds a second machine, and a Service reaches its pod', asyn
   });
   t.equal(answered, '200');
 });
-
-/** kubeadm and kubectl, and the images of the control plane out of the same program. */
-async function addKubeadm(): Promise<void> {
-  const program = join(await ensureControlPlaneBuilt(progress), 'control-plane');
-  await copyFile(program, join(packages, 'control-plane'));
-  const content = await readFile(program);
-  const listed = await runOk(join(sandbox.paths.bin, 'kubeadm'), ['config', 'images', 'list'], { signal });
-  const names = listed.split('\n').filter(name => COMPONENTS.some(one => name.includes(`/${one}:`)));
-  const files = COMPONENTS.map(
-    name => ({ kind: 'link', path: `usr/local/bin/${name}`, target: 'control-plane' }) as const,
-  );
-  const image = {
-    names,
-    files: [{ kind: 'file', path: 'usr/local/bin/control-plane', content, mode: 0o755 } as const, ...files],
-  };
-  await writeFile(join(packages, 'images.tar'), buildImageArchive([image], goArchitecture()));
-}
 
 async function kubectl(args: string): Promise<string> {
   return await sh(`kubectl --kubeconfig /etc/kubernetes/admin.conf ${args}`);
