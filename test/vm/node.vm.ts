@@ -1,0 +1,263 @@
+// A cluster of two virtual machines with kernels of their own: plain Debian, systemd as PID 1, cgroup version 2 and the
+// systemd cgroup driver. One has nodelet in the kubelet's place under kubeadm, the other is joined by `nodelet join`.
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { KUBERNETES_VERSION } from '../../agent/config/version.ts';
+import { timedLog } from '../../hack/sandbox/command.ts';
+import { buildContainerdConfig } from '../../hack/sandbox/containerd-config.ts';
+import { quote } from '../../hack/sandbox/shell.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { ensureTools } from '../systemd/debian-tree.ts';
+import { COMPONENTS } from '../systemd/kubeadm-files.ts';
+import { Cluster, ENDED_DIRECTORY } from './cluster.ts';
+import { makeClusterDisk } from './cluster-files.ts';
+import { ensureDebianDisk, FILES_DIRECTORY } from './debian-disk.ts';
+import { buildNetworks, VirtualMachine } from './virtual-machine.ts';
+
+t.setTimeout(1_500_000);
+
+const CONSOLES = '/var/log/nodelet-vm'; // kept, the last run's
+const TOOLS = new Map([
+  ['mmdebstrap', 'mmdebstrap'],
+  ['mke2fs', 'e2fsprogs'],
+  ['qemu-system-x86_64', 'qemu-system-x86'],
+]);
+const POWER_OFF_SECONDS = 60; // a stop job that hangs takes 90
+const SLOW_DEADLINE_MS = 180_000;
+
+const INSTALL = `export DEBIAN_FRONTEND=noninteractive
+apt-get -o Acquire::Languages=none update && cp ${FILES_DIRECTORY}/nodelet.deb /root && apt-get install --yes /root/nodelet.deb`;
+// As the guides for kubeadm have it; pause is the one of the images on the disk.
+const CONTAINERD = buildContainerdConfig({
+  majorVersion: 1,
+  mayLowerOomScore: true,
+  cgroupDriver: 'systemd',
+});
+const PREPARE = `set -e
+printf %s ${quote(CONTAINERD)} > /etc/containerd/config.toml
+systemctl restart containerd
+for archive in images test-images; do ctr -n k8s.io images import ${FILES_DIRECTORY}/$archive.tar; done
+for name in kubeadm kubectl; do ln -s ${FILES_DIRECTORY}/control-plane /usr/local/bin/$name; done
+echo br_netfilter > /etc/modules-load.d/kubernetes.conf && modprobe br_netfilter
+echo net.ipv4.ip_forward=1 > /etc/sysctl.d/kubernetes.conf && sysctl --quiet --system`;
+
+const { signal } = new AbortController();
+const progress = { signal, log: timedLog() };
+await ensureTools(TOOLS, progress);
+const disk = await ensureDebianDisk(progress);
+const directory = await mkdtemp(join(tmpdir(), 'nodelet-vm-'));
+t.teardown(async () => {
+  if (!t.passing()) t.comment(await cluster.onFirst('journalctl -u kubelet -n 100').catch(String));
+  await Promise.all([first.destroy(), second.destroy()]);
+  await rm(directory, { recursive: true });
+  progress.log(`what the consoles said: ${CONSOLES}`);
+});
+await mkdir(CONSOLES, { recursive: true });
+const filesDisk = await makeClusterDisk(directory, progress);
+const networks = buildNetworks(directory);
+const shared = { directory, consoles: CONSOLES, disk, filesDisk, signal };
+const first = new VirtualMachine({ ...shared, name: 'node-1', memoryMiB: 3072, network: networks[0] });
+const second = new VirtualMachine({ ...shared, name: 'node-2', memoryMiB: 2048, network: networks[1] });
+const machines = [first, second];
+const cluster = new Cluster(first, second, signal);
+await Promise.all(machines.map(one => one.untilBooted({ signal })));
+progress.log('two machines have booted');
+
+t.test('the package brings by apt what a plain Debian lacks', async t => {
+  await cluster.onBoth(INSTALL);
+  progress.log('the package is installed');
+  t.match(
+    await cluster.onFirst('apt-mark showauto'),
+    /^containerd$[^]*^containernetworking-plugins$[^]*^runc$/m,
+  );
+  t.equal(await cluster.onFirst('systemctl is-enabled nodelet kubelet'), 'enabled\nenabled\n');
+  t.equal(await cluster.onFirst('stat -f -c %T /sys/fs/cgroup'), 'cgroup2fs\n');
+  await cluster.onBoth(PREPARE);
+});
+
+t.test('kubeadm init passes its own checks and makes a cluster', async t => {
+  const flags = [
+    `--kubernetes-version=${KUBERNETES_VERSION}`,
+    '--pod-network-cidr=10.244.0.0/16',
+    '--skip-phases=addon/kube-proxy',
+  ];
+  const said = await cluster.onFirst(`kubeadm init ${flags.join(' ')} 2>&1`);
+  t.match(said, 'control-plane has initialized successfully');
+  progress.log('kubeadm init is done');
+  await cluster.untilNodeReady('node-1');
+  await cluster.untilPodsReady(
+    'kube-system',
+    COMPONENTS.map(name => `${name}-node-1`),
+  );
+});
+
+t.test('nodelet join adds the other machine', async t => {
+  const rights = '--clusterrole=system:node-proxier --group=system:nodes';
+  await cluster.kubectl(`create clusterrolebinding nodelet:node-proxier ${rights}`);
+  const line = await cluster.onFirst('kubeadm token create --print-join-command');
+  t.match(await cluster.onSecond(line.replace('kubeadm', 'nodelet')), /joined .* as node-2/);
+  await cluster.untilNodeReady('node-2');
+  progress.log('both nodes are ready');
+  await cluster.kubectl('-n kube-system rollout status deployment/coredns --timeout=180s');
+  const { exitCode, stdout } = await cluster.second.exec('nodelet doctor', { signal });
+  t.equal(exitCode, 0, stdout);
+});
+
+t.test('pods lie in slices, limited by the files of version 2', async t => {
+  await cluster.createPod('burstable', {
+    resources: { requests: { cpu: '100m', memory: '32Mi' }, limits: { cpu: '500m', memory: '64Mi' } },
+  });
+  await cluster.createPod('guaranteed', { resources: { limits: { cpu: '250m', memory: '32Mi' } } });
+  await cluster.createPod('plain');
+  await cluster.untilPodsReady('default', ['burstable', 'guaranteed', 'plain']);
+
+  const burstable = await cluster.sliceOf('burstable');
+  const guaranteed = await cluster.sliceOf('guaranteed');
+  const plain = await cluster.sliceOf('plain');
+  t.match(burstable, /^kubepods.slice\/kubepods-burstable.slice\/kubepods-burstable-pod\w+.slice$/);
+  t.match(guaranteed, /^kubepods.slice\/kubepods-pod\w+.slice$/);
+  t.match(plain, /^kubepods.slice\/kubepods-besteffort.slice\/kubepods-besteffort-pod\w+.slice$/);
+  const limits = {
+    'cpu.weight': '4',
+    'cpu.max': '50000 100000',
+    'memory.max': `${64 * 2 ** 20}`,
+    'pids.max': 'max',
+    'hugetlb.2MB.max': '0',
+  };
+  t.strictSame(await cluster.readFiles(burstable, Object.keys(limits)), limits);
+  t.strictSame(await cluster.readFiles(guaranteed, ['cpu.weight', 'cpu.max']), {
+    'cpu.weight': '10',
+    'cpu.max': '25000 100000',
+  });
+  t.strictSame(await cluster.readFiles(plain, ['cpu.weight', 'cpu.max', 'memory.max']), {
+    'cpu.weight': '1',
+    'cpu.max': 'max 100000',
+    'memory.max': 'max',
+  });
+  await cluster.onSecond('systemctl daemon-reload');
+  t.strictSame(await cluster.readFiles(burstable, Object.keys(limits)), limits, 'systemd knows them too');
+  const container = `${burstable}/cri-containerd-*.scope`;
+  t.strictSame(await cluster.readFiles(container, ['memory.max', 'memory.oom.group', 'memory.swap.max']), {
+    'memory.max': `${64 * 2 ** 20}`,
+    'memory.oom.group': '1',
+    'memory.swap.max': '0',
+  });
+});
+
+t.test('a resize in place shows in the cgroup files, and nothing restarts', async t => {
+  const before = await cluster.containers();
+  const resources = { requests: { cpu: '200m', memory: '48Mi' }, limits: { cpu: '800m', memory: '96Mi' } };
+  const patch = JSON.stringify({ spec: { containers: [{ name: 'main', resources }] } });
+  await cluster.kubectl(`patch pod burstable --subresource resize --patch '${patch}'`);
+  const slice = await cluster.sliceOf('burstable');
+  const limits = { 'cpu.weight': '8', 'cpu.max': '80000 100000', 'memory.max': `${96 * 2 ** 20}` };
+  const expected = JSON.stringify(limits);
+  await waitFor(
+    'the new limits',
+    async () => JSON.stringify(await cluster.readFiles(slice, Object.keys(limits))) === expected,
+  );
+  t.match(await cluster.readFiles(`${slice}/cri-containerd-*.scope`, ['cpu.max']), {
+    'cpu.max': '80000 100000',
+  });
+  t.strictSame(await cluster.containers(), before);
+});
+
+t.test('a container beyond its memory limit is killed as a whole, and the status says why', async t => {
+  const command = ['sh', '-c', 'sleep 1000 & head -c 200m /dev/zero | tail > /dev/null; sleep 1000'];
+  const resources = { limits: { memory: '48Mi', cpu: '500m' } };
+  await cluster.createPod('greedy', { resources, command, restartPolicy: 'Never' });
+  await cluster.kubectl('wait --for=jsonpath={.status.phase}=Failed pod/greedy --timeout=120s');
+  const path = '{.status.containerStatuses[0].state.terminated}';
+  const terminated: unknown = JSON.parse(await cluster.kubectl(`get pod greedy -o jsonpath=${path}`));
+  t.match(terminated, { reason: 'OOMKilled', exitCode: 137 });
+  const slice = `kubepods-pod${(await cluster.kubectl('get pod greedy -o jsonpath={.metadata.uid}')).replaceAll('-', '_')}.slice`;
+  await cluster.kubectl('delete pod greedy --wait');
+  t.equal(
+    await cluster.onSecond(`find /sys/fs/cgroup -name ${slice}; systemctl list-units --no-legend ${slice}`),
+    '',
+  );
+});
+
+t.test('statistics are those of the cgroup files', async t => {
+  const slice = await cluster.sliceOf('burstable');
+  const node = '/api/v1/nodes/node-2/proxy';
+  const summary: Summary = JSON.parse(await cluster.kubectl(`get --raw ${node}/stats/summary`));
+  const pod = summary.pods.find(({ podRef }) => podRef.name === 'burstable');
+  const usageBytes = Number(await cluster.onSecond(`cat /sys/fs/cgroup/${slice}/memory.current`));
+  t.ok(Math.abs((pod?.memory.usageBytes ?? 0) - usageBytes) < usageBytes / 10, 'memory');
+  const stat = await cluster.onSecond(`cat /sys/fs/cgroup/${slice}/cpu.stat`);
+  const usedNanoseconds = Number(/^usage_usec (\d+)/m.exec(stat)?.[1]) * 1000;
+  const ratio = (pod?.cpu.usageCoreNanoSeconds ?? 0) / usedNanoseconds;
+  t.ok(ratio > 0.8 && ratio <= 1, 'cpu');
+  t.type(pod?.cpu.psi?.some.total, 'number', 'pressure stall information');
+  t.type(summary.node.memory.psi?.full.total, 'number');
+  const metrics = await cluster.kubectl(`get --raw ${node}/metrics/cadvisor`);
+  t.match(
+    metrics,
+    /^container_spec_memory_limit_bytes\{[^}]*container="main"[^}]*pod="burstable"[^}]*\} 1.00663296e\+08/m,
+  );
+  t.match(metrics, /^container_pressure_cpu_waiting_seconds_total\{[^}]*pod="burstable"/m);
+});
+
+t.test('the journal has the fields of each line, and no errors', async t => {
+  const lines = (await cluster.onSecond('journalctl -u nodelet -o json POD=burstable')).trim().split('\n');
+  for (const line of lines) {
+    t.match(JSON.parse(line), { POD: 'burstable', NAMESPACE: 'default', SYSLOG_IDENTIFIER: 'nodelet' });
+  }
+  t.equal(await cluster.onSecond('journalctl -u nodelet -p err -o cat -q'), '');
+  t.equal(await cluster.onFirst('journalctl -u kubelet -p err -o cat -q'), '');
+  t.match(await cluster.onSecond('systemctl status nodelet'), /Status: "node is ready, \d+ pods"/);
+});
+
+t.test('a restart of the agents disturbs nothing', async t => {
+  const before = await cluster.containers();
+  await cluster.onSecond('systemctl restart nodelet');
+  await cluster.onFirst('systemctl restart kubelet');
+  await cluster.untilNodeReady('node-1');
+  await cluster.untilNodeReady('node-2');
+  t.strictSame(await cluster.containers(), before);
+});
+
+t.test('a reboot brings every pod back, and tells containers to end first', async t => {
+  const names = (await cluster.containers()).map(([name]) => name);
+  const bootId = await cluster.onSecond('cat /proc/sys/kernel/random/boot_id');
+  await Promise.all(machines.map(async machine => await machine.reboot({ signal })));
+  progress.log('both machines have booted again');
+  const isBack = async (): Promise<boolean> =>
+    (await cluster.containers()).every(([, , state, restarts]) => state === 'running' && restarts !== '0');
+  await waitFor('every pod to run again', isBack, { deadlineMs: SLOW_DEADLINE_MS });
+  t.strictSame(
+    (await cluster.containers()).map(([name]) => name),
+    names,
+  );
+  for (const node of ['node-1', 'node-2']) await cluster.untilNodeReady(node);
+  for (const pod of ['burstable', 'guaranteed', 'plain']) {
+    t.equal(await cluster.onSecond(`cat ${ENDED_DIRECTORY}/${pod}`), bootId, `${pod} was told to end`);
+  }
+});
+
+t.test('a machine powers off cleanly and soon', async t => {
+  for (const machine of machines.toReversed()) {
+    const { seconds, console } = await machine.powerOff({ signal });
+    progress.log(`${machine.name} was off after ${seconds.toFixed(0)} s`);
+    t.ok(seconds < POWER_OFF_SECONDS, `${machine.name}: ${seconds.toFixed(0)} s`);
+    t.notMatch(console, /A stop job is running|Waiting for process|Sending SIGKILL to PID|FAILED/);
+  }
+});
+
+interface Psi {
+  readonly some: { readonly total: number };
+  readonly full: { readonly total: number };
+}
+
+/** What is looked at of /stats/summary. */
+interface Summary {
+  readonly node: { readonly memory: { readonly psi?: Psi } };
+  readonly pods: readonly {
+    readonly podRef: { readonly name: string };
+    readonly memory: { readonly usageBytes: number };
+    readonly cpu: { readonly usageCoreNanoSeconds: number; readonly psi?: Psi };
+  }[];
+}
