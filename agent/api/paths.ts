@@ -60,8 +60,16 @@ export function persistentVolumePath(name: string): string {
   return `${CORE}/persistentvolumes/${encodeURIComponent(name)}`;
 }
 
+export function serviceAccountPath(namespace: string, name: string): string {
+  return namespaced(CORE, namespace, 'serviceaccounts', name);
+}
+
 export function serviceAccountTokenPath(namespace: string, serviceAccountName: string): string {
-  return `${namespaced(CORE, namespace, 'serviceaccounts', serviceAccountName)}/token`;
+  return `${serviceAccountPath(namespace, serviceAccountName)}/token`;
+}
+
+export function podCertificateRequestsPath(namespace: string): string {
+  return `/apis/certificates.k8s.io/v1beta1/namespaces/${encodeURIComponent(namespace)}/podcertificaterequests`;
 }
 
 export const certificateSigningRequestsPath = '/apis/certificates.k8s.io/v1/certificatesigningrequests';

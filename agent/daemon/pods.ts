@@ -58,7 +58,8 @@ export function buildPods(
     (node.view.current() ?? node.localNode()).status?.allocatable ?? {};
   const { rootDir } = config.pods;
   const labels = (): Readonly<Record<string, string>> | undefined => node.view.current()?.metadata.labels;
-  const volumes = new VolumeManager({ client, rootDir, logger, clock, node: { allocatable, labels } });
+  const nodeFacts = { allocatable, labels, uid: () => node.view.current()?.metadata.uid };
+  const volumes = new VolumeManager({ client, rootDir, logger, clock, node: nodeFacts });
   const writer = new StatusWriter({ client, logger, signal });
   const warnings = new RecentWarnings();
   const events = new PodEvents({ recorder, warnings, clock, logger: logger.child({ component: 'pod' }) });

@@ -24,6 +24,11 @@ export function boolean(value: boolean): Buffer {
   return element(0x01, Buffer.from([value ? 0xff : 0]));
 }
 
+/** NULL, where an algorithm has no parameters and says so. */
+export function nothing(): Buffer {
+  return element(0x05);
+}
+
 /** A non-negative integer given as big-endian bytes. */
 export function integer(bytes: Buffer): Buffer {
   // A leading 1 bit would make it negative.

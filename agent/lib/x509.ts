@@ -1,4 +1,4 @@
-// Certificates (RFC 5280) and requests for them (PKCS#10, RFC 2986) over P-256 keys: Node makes keys and
+// Certificates (RFC 5280) and requests for them (PKCS#10, RFC 2986) over any kind of key: Node makes keys and
 // signatures, but neither of these.
 
 import {
@@ -15,6 +15,7 @@ import {
   explicit,
   implicit,
   integer,
+  nothing,
   objectIdentifier,
   octetString,
   sequence,
@@ -24,6 +25,7 @@ import {
 } from './der.ts';
 
 export interface DistinguishedName {
+  /** Left out of the name when empty. */
   readonly commonName: string;
   readonly organizations?: readonly string[];
 }
@@ -48,6 +50,8 @@ const OID = {
   commonName: '2.5.4.3',
   organization: '2.5.4.10',
   ecdsaWithSHA256: '1.2.840.10045.4.3.2',
+  sha256WithRSA: '1.2.840.113549.1.1.11',
+  ed25519: '1.3.101.112',
   subjectKeyIdentifier: '2.5.29.14',
   keyUsage: '2.5.29.15',
   subjectAltName: '2.5.29.17',
@@ -63,7 +67,22 @@ const OID = {
 const DIGITAL_SIGNATURE = bitString(Buffer.from([0b1000_0000]), 7);
 const SIGNATURE_AND_CERTIFICATES = bitString(Buffer.from([0b1000_0110]), 1);
 
-const SIGNATURE_ALGORITHM = sequence(objectIdentifier(OID.ecdsaWithSHA256));
+interface SignatureAlgorithm {
+  readonly identifier: Buffer;
+  /** Undefined where it is a part of the algorithm. */
+  readonly digest: 'sha256' | undefined;
+}
+
+function signatureAlgorithm({ asymmetricKeyType }: KeyObject): SignatureAlgorithm {
+  switch (asymmetricKeyType) {
+    case 'rsa':
+      return { identifier: sequence(objectIdentifier(OID.sha256WithRSA), nothing()), digest: 'sha256' };
+    case 'ed25519':
+      return { identifier: sequence(objectIdentifier(OID.ed25519)), digest: undefined };
+    default:
+      return { identifier: sequence(objectIdentifier(OID.ecdsaWithSHA256)), digest: 'sha256' };
+  }
+}
 
 /** ECDSA P-256, as the kubelet's. */
 export function generateKeyPair(): { readonly publicKey: KeyObject; readonly privateKey: KeyObject } {
@@ -84,7 +103,7 @@ export function signCertificate(parts: CertificateParts): string {
   const body = sequence(
     explicit(0, integer(Buffer.from([2]))), // X.509 version 3
     integer(serialNumber()),
-    SIGNATURE_ALGORITHM,
+    signatureAlgorithm(parts.issuerKey).identifier,
     encodeName(parts.issuer),
     sequence(time(parts.notBefore), time(parts.notAfter)),
     encodeName(parts.subject),
@@ -111,7 +130,8 @@ export function signCertificateRequest(
 }
 
 function signed(body: Buffer, key: KeyObject): Buffer {
-  return sequence(body, SIGNATURE_ALGORITHM, bitString(sign('sha256', body, key)));
+  const { identifier, digest } = signatureAlgorithm(key);
+  return sequence(body, identifier, bitString(sign(digest, body, key)));
 }
 
 /** Positive and never starting with a zero byte, so it is its own shortest encoding. */
@@ -126,7 +146,7 @@ function encodeName({ commonName, organizations = [] }: DistinguishedName): Buff
     set(sequence(objectIdentifier(oid), utf8String(value)));
   return sequence(
     ...organizations.map(organization => attribute(OID.organization, organization)),
-    attribute(OID.commonName, commonName),
+    ...(commonName === '' ? [] : [attribute(OID.commonName, commonName)]),
   );
 }
 

@@ -29,6 +29,7 @@ const inputs: ContentInputs = {
     source.audience === 'bad'
       ? { kind: 'missing', problem: 'failed to fetch token: no' }
       : { kind: 'present', token: 'TOKEN' },
+  certificate: () => ({ kind: 'missing', problem: 'credential bundle is not issued yet' }),
   trustBundles: () => ({ kind: 'known', bundles: [] }),
   allocatable: {},
 };

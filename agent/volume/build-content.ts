@@ -4,6 +4,7 @@ import { type Allocatable, buildDownwardAPIFiles } from './build-downward-api.ts
 import { buildKeyFiles, NO_DEFAULT_MODE } from './build-key-files.ts';
 import type { ObjectKind, ObjectLookup } from './object-store.ts';
 import { type FileProjection, type PayloadOutcome, validatePayload } from './payload.ts';
+import type { PodCertificateLookup } from './pod-certificate-store.ts';
 import { podContainers } from './pod-references.ts';
 import type { TokenLookup } from './token-store.ts';
 import { findTrustAnchors } from './trust-anchors.ts';
@@ -11,6 +12,7 @@ import type { TrustBundlesLookup } from './trust-bundle-store.ts';
 import type {
   ClusterTrustBundleSource,
   ContentVolume,
+  PodCertificateSource,
   ProjectedSource,
   ProjectionSource,
   ServiceAccountTokenSource,
@@ -21,6 +23,7 @@ export interface ContentInputs {
   readonly object: (kind: ObjectKind, name: string) => ObjectLookup;
   readonly token: (source: ServiceAccountTokenSource) => TokenLookup;
   readonly trustBundles: () => TrustBundlesLookup;
+  readonly certificate: (source: PodCertificateSource) => PodCertificateLookup;
   readonly allocatable: Allocatable;
 }
 
@@ -66,7 +69,8 @@ function buildProjection(
   pod: Pod,
   inputs: ContentInputs,
 ): PayloadOutcome {
-  const { configMap, secret, downwardAPI, serviceAccountToken, clusterTrustBundle } = projection;
+  const { configMap, secret, downwardAPI, serviceAccountToken } = projection;
+  const { clusterTrustBundle, podCertificate } = projection;
   if (configMap) {
     const lookup = inputs.object('configmaps', configMap.name);
     return buildKeyFiles('configmaps', configMap.name, { ...configMap, defaultMode }, lookup);
@@ -78,6 +82,7 @@ function buildProjection(
   if (downwardAPI) return buildDownwardAPIFiles({ ...downwardAPI, defaultMode }, pod, inputs.allocatable);
   if (serviceAccountToken) return buildTokenFile(serviceAccountToken, defaultMode, pod, inputs);
   if (clusterTrustBundle) return buildTrustBundleFile(clusterTrustBundle, defaultMode, pod, inputs);
+  if (podCertificate) return buildCertificateFiles(podCertificate, defaultMode, pod, inputs);
   const [field] = Object.keys(projection);
   const problem =
     field === undefined
@@ -108,6 +113,27 @@ function buildTokenFile(
   if (lookup.kind !== 'present') return { kind: 'failed', problems: [lookup.problem] };
   const file = ownFile(Buffer.from(lookup.token), defaultMode, pod);
   return { kind: 'built', payload: new Map([[source.path, file]]) };
+}
+
+function buildCertificateFiles(
+  source: PodCertificateSource,
+  defaultMode: number,
+  pod: Pod,
+  inputs: ContentInputs,
+): PayloadOutcome {
+  const lookup = inputs.certificate(source);
+  if (lookup.kind === 'missing') return { kind: 'failed', problems: [lookup.problem] };
+  const { key, chain } = lookup.certificate;
+  const { credentialBundlePath = '', keyPath = '', certificateChainPath = '' } = source;
+  const files = [
+    [credentialBundlePath, key + chain],
+    [keyPath, key],
+    [certificateChainPath, chain],
+  ] as const;
+  const payload = files
+    .filter(([path]) => path !== '')
+    .map(([path, text]) => [path, ownFile(Buffer.from(text), defaultMode, pod)] as const);
+  return { kind: 'built', payload: new Map(payload) };
 }
 
 /** For the pod's own user, where all its containers have the same. */

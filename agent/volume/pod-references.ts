@@ -1,7 +1,12 @@
 // What a pod's volumes refer to; pure.
 import type { Container, Pod, PodSpec, Volume } from '../api/objects.ts';
 import type { ObjectKind } from './object-store.ts';
-import { parseVolumeSource, type ServiceAccountTokenSource, type VolumeSource } from './volume-source.ts';
+import {
+  type PodCertificateSource,
+  parseVolumeSource,
+  type ServiceAccountTokenSource,
+  type VolumeSource,
+} from './volume-source.ts';
 
 /** Regular, init and ephemeral containers. */
 export function podContainers(spec: PodSpec): Container[] {
@@ -74,6 +79,12 @@ export function objectsOf(volume: VolumeSource): ObjectName[] {
 export function tokensOf(volume: VolumeSource): ServiceAccountTokenSource[] {
   if (volume.kind !== 'projected') return [];
   return (volume.source.sources ?? []).flatMap(source => source.serviceAccountToken ?? []);
+}
+
+/** The pod certificates one volume holds. */
+export function certificatesOf(volume: VolumeSource): PodCertificateSource[] {
+  if (volume.kind !== 'projected') return [];
+  return (volume.source.sources ?? []).flatMap(source => source.podCertificate ?? []);
 }
 
 /** Whether the volume takes anchors from the cluster's trust bundles. */

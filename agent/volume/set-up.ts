@@ -14,8 +14,9 @@ import { ensureNfsVolume } from './nfs-volume.ts';
 import type { ObjectStore } from './object-store.ts';
 import { digestOf, joinProblems, type Payload } from './payload.ts';
 import type { ClaimReference, PersistentVolumes } from './persistent-volumes.ts';
+import type { PodCertificate, PodCertificateStore } from './pod-certificate-store.ts';
 import { type DirectoryKind, metadataDirectory, volumeDirectory } from './pod-directories.ts';
-import { hasTrustBundles, nestedMountPoints, objectsOf, tokensOf } from './pod-references.ts';
+import { certificatesOf, hasTrustBundles, nestedMountPoints, objectsOf, tokensOf } from './pod-references.ts';
 import type { VolumeOutcome } from './prepared-volume.ts';
 import type { TokenRequest, TokenStore } from './token-store.ts';
 import type { TrustBundleStore } from './trust-bundle-store.ts';
@@ -24,6 +25,7 @@ import {
   type EmptyDirSource,
   type HostPathSource,
   type NfsSource,
+  type PodCertificateSource,
   parseVolumeSource,
   type ServiceAccountTokenSource,
   unservedProblem,
@@ -35,6 +37,8 @@ export interface NodeFacts {
   allocatable(): Allocatable;
   /** Of the Node; undefined before it is known. */
   labels(): Readonly<Record<string, string>> | undefined;
+  /** Of the Node; undefined before it is known. */
+  uid(): string | undefined;
 }
 
 export type UpdateOutcome =
@@ -55,6 +59,7 @@ export interface SetUpDeps {
   readonly objects: ObjectStore;
   readonly tokens: TokenStore;
   readonly trustBundles: TrustBundleStore;
+  readonly certificates: PodCertificateStore;
   readonly persistent: PersistentVolumes;
 }
 
@@ -99,7 +104,7 @@ export class VolumeSetUp {
   async updateVolume(pod: Pod, volume: Volume, digest: string | undefined): Promise<UpdateOutcome> {
     const parsed = parseVolumeSource(volume);
     if (!isContentVolume(parsed)) return { kind: 'unchanged' };
-    const outcome = buildContent(parsed, pod, this.#inputs(pod));
+    const outcome = buildContent(parsed, pod, this.#inputs(pod, volume.name));
     if (outcome.kind === 'failed') return { kind: 'failed', problem: joinProblems(outcome.problems) };
     const newDigest = digestOf(outcome.payload);
     if (newDigest === digest) return { kind: 'unchanged' };
@@ -111,7 +116,7 @@ export class VolumeSetUp {
   isWorthARetry(pod: Pod, volume: Volume, problem: string): boolean {
     const parsed = parseVolumeSource(volume);
     if (!isContentVolume(parsed)) return false;
-    const outcome = buildContent(parsed, pod, this.#inputs(pod));
+    const outcome = buildContent(parsed, pod, this.#inputs(pod, volume.name));
     return outcome.kind === 'built' || joinProblems(outcome.problems) !== problem;
   }
 
@@ -178,10 +183,10 @@ export class VolumeSetUp {
     };
     const wasPublished = await hasPublishedContent(directory);
     const waitMs = wasPublished ? REPEATED_WAIT_MS : FIRST_WAIT_MS;
-    await this.#waitForInputs(pod, volume, directory, AbortSignal.any([signal, AbortSignal.timeout(waitMs)]));
+    await this.#waitForInputs(pod, name, volume, AbortSignal.any([signal, AbortSignal.timeout(waitMs)]));
     signal.throwIfAborted();
     // No await between this look and a failed outcome: a change that comes later finds the pod waiting.
-    const outcome = buildContent(volume, pod, this.#inputs(pod));
+    const outcome = buildContent(volume, pod, this.#inputs(pod, name));
     if (outcome.kind === 'built') {
       await this.#write(pod, name, volume.kind, outcome.payload);
       return { kind: 'ready', volume: prepared, digest: digestOf(outcome.payload) };
@@ -192,13 +197,9 @@ export class VolumeSetUp {
     return { kind: 'failed', problem: joinProblems(outcome.problems) };
   }
 
-  async #waitForInputs(
-    pod: Pod,
-    volume: ContentVolume,
-    directory: string,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { objects, tokens, trustBundles } = this.#deps;
+  async #waitForInputs(pod: Pod, name: string, volume: ContentVolume, signal: AbortSignal): Promise<void> {
+    const { objects, tokens, trustBundles, certificates } = this.#deps;
+    const directory = this.#directory(pod, volume.kind, name);
     const waits = objectsOf(volume).map(({ kind, name }) =>
       objects.waitKnown(kind, pod.metadata.namespace ?? '', name, { signal }),
     );
@@ -211,15 +212,21 @@ export class VolumeSetUp {
       trustBundles.acquire(pod.metadata.uid ?? '');
       waits.push(trustBundles.waitKnown({ signal }));
     }
+    for (const source of certificatesOf(volume)) {
+      const wanted = podCertificate(pod, name, source);
+      certificates.acquire(wanted);
+      waits.push(certificates.waitSettled(wanted, { signal }));
+    }
     await Promise.all(waits);
   }
 
-  #inputs(pod: Pod): ContentInputs {
-    const { objects, tokens, trustBundles, node } = this.#deps;
+  #inputs(pod: Pod, volumeName: string): ContentInputs {
+    const { objects, tokens, trustBundles, certificates, node } = this.#deps;
     return {
       object: (kind, name) => objects.get(kind, pod.metadata.namespace ?? '', name),
       token: source => tokens.get(tokenRequest(pod, source)),
       trustBundles: () => trustBundles.get(),
+      certificate: source => certificates.get(podCertificate(pod, volumeName, source)),
       allocatable: node.allocatable(),
     };
   }
@@ -271,6 +278,18 @@ function tokenRequest(pod: Pod, source: ServiceAccountTokenSource): TokenRequest
     serviceAccountName: pod.spec.serviceAccountName ?? 'default',
     audience: source.audience ?? '',
     expirationSeconds: source.expirationSeconds ?? DEFAULT_TOKEN_SECONDS,
+  };
+}
+
+function podCertificate(pod: Pod, volumeName: string, source: PodCertificateSource): PodCertificate {
+  return {
+    podUID: pod.metadata.uid ?? '',
+    podName: pod.metadata.name,
+    namespace: pod.metadata.namespace ?? '',
+    serviceAccountName: pod.spec.serviceAccountName ?? 'default',
+    nodeName: pod.spec.nodeName ?? '',
+    volumeName,
+    source,
   };
 }
 

@@ -12,6 +12,7 @@ import { TaskGroup } from '../lib/task-group.ts';
 import { Wakeup } from '../lib/wakeup.ts';
 import { ObjectStore } from './object-store.ts';
 import { PersistentVolumes } from './persistent-volumes.ts';
+import { PodCertificateStore } from './pod-certificate-store.ts';
 import { referencedObjects, usedVolumes } from './pod-references.ts';
 import {
   buildFailureEvent,
@@ -79,6 +80,7 @@ export class VolumeManager {
   readonly objects: ObjectStore;
   readonly #tokens: TokenStore;
   readonly #trustBundles: TrustBundleStore;
+  readonly #certificates: PodCertificateStore;
   readonly #persistent: PersistentVolumes;
   readonly #setUp: VolumeSetUp;
   readonly #rootDir: string;
@@ -93,6 +95,7 @@ export class VolumeManager {
     this.objects = new ObjectStore({ client, logger });
     this.#tokens = new TokenStore({ client, clock, logger });
     this.#trustBundles = new TrustBundleStore({ client, logger });
+    this.#certificates = new PodCertificateStore({ client, clock, logger, nodeUID: () => node.uid() });
     this.#persistent = new PersistentVolumes({ client, rootDir, nodeLabels: () => node.labels() });
     this.#setUp = new VolumeSetUp({
       rootDir,
@@ -101,6 +104,7 @@ export class VolumeManager {
       objects: this.objects,
       tokens: this.#tokens,
       trustBundles: this.#trustBundles,
+      certificates: this.#certificates,
       persistent: this.#persistent,
     });
     this.#rootDir = rootDir;
@@ -108,6 +112,7 @@ export class VolumeManager {
     this.objects.onChange(podUID => this.#markDirty(podUID));
     this.#tokens.onChange(podUID => this.#markDirty(podUID));
     this.#trustBundles.onChange(podUID => this.#markDirty(podUID));
+    this.#certificates.onChange(podUID => this.#markDirty(podUID));
   }
 
   /** Called with each pod that waited for a volume and may now have it; it only wakes. */
@@ -121,6 +126,7 @@ export class VolumeManager {
     tasks.run(inner => this.objects.run(inner));
     tasks.run(inner => this.#tokens.run(inner));
     tasks.run(inner => this.#trustBundles.run(inner));
+    tasks.run(inner => this.#certificates.run(inner));
     tasks.run(inner => this.#runUpdates(inner, tasks));
     await tasks.join();
   }
@@ -160,6 +166,7 @@ export class VolumeManager {
     this.#dirtyPodUIDs.delete(podUID);
     this.#tokens.release(podUID);
     this.#trustBundles.release(podUID);
+    this.#certificates.release(podUID);
     const tearDown = (): Promise<void> => tearDownVolumes(this.#rootDir, podUID, options);
     await (entry ? entry.serial.run(tearDown, { signal, priority: 0 }) : tearDown());
     await this.#persistent.release(podUID, { signal });
@@ -172,6 +179,7 @@ export class VolumeManager {
     this.objects.release(podUID);
     this.#tokens.release(podUID);
     this.#trustBundles.release(podUID);
+    this.#certificates.release(podUID);
   }
 
   #entryOf(podUID: string, pod: Pod): PodVolumes {

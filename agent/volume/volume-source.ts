@@ -83,6 +83,18 @@ export interface ClusterTrustBundleSource {
   readonly optional?: boolean;
 }
 
+/** Where key and certificates go: into one file or into one each. */
+export interface PodCertificateSource {
+  readonly signerName: string;
+  /** `RSA3072`, `RSA4096`, `ECDSAP256`, `ECDSAP384`, `ECDSAP521` or `ED25519`. */
+  readonly keyType: string;
+  readonly maxExpirationSeconds?: number;
+  readonly credentialBundlePath?: string;
+  readonly keyPath?: string;
+  readonly certificateChainPath?: string;
+  readonly userAnnotations?: Readonly<Record<string, string>>;
+}
+
 /** One entry of a projected volume; exactly one field is set. */
 export interface ProjectionSource {
   readonly configMap?: Omit<ConfigMapSource, 'defaultMode'>;
@@ -90,7 +102,7 @@ export interface ProjectionSource {
   readonly downwardAPI?: Omit<DownwardAPISource, 'defaultMode'>;
   readonly serviceAccountToken?: ServiceAccountTokenSource;
   readonly clusterTrustBundle?: ClusterTrustBundleSource;
-  readonly podCertificate?: unknown;
+  readonly podCertificate?: PodCertificateSource;
 }
 
 export interface ProjectedSource {

@@ -12,7 +12,7 @@ const logger = createSilentLogger();
 // What the parent wrote a moment ago.
 const pods = JSON.parse(await readFile(podsPath, 'utf8')) as Pod[];
 const client = await ApiClient.connect({ kubeconfigPath, logger, userAgent: 'nodelet-test', signal });
-const node = { allocatable: () => ({ memory: '64Mi' }), labels: () => undefined };
+const node = { allocatable: () => ({ memory: '64Mi' }), labels: () => undefined, uid: () => undefined };
 const manager = new VolumeManager({ client, rootDir, logger, clock: systemClock, node });
 void manager.run(signal);
 process.stdout.write('started');

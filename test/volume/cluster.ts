@@ -32,6 +32,7 @@ export class VolumeCluster {
   readonly admin: ApiClient;
   readonly rootDir: string;
   readonly #directory: string;
+  #nodeUID: string | undefined;
 
   private constructor(directory: string, server: TestApiServer, admin: ApiClient) {
     this.#directory = directory;
@@ -53,7 +54,8 @@ export class VolumeCluster {
     );
     const cluster = new VolumeCluster(directory, server, await server.connect());
     await mkdir(cluster.rootDir);
-    await cluster.create('/api/v1/nodes', { kind: 'Node', metadata: { name: NODE } });
+    const node = await cluster.create<Pod>('/api/v1/nodes', { kind: 'Node', metadata: { name: NODE } });
+    cluster.#nodeUID = node.metadata.uid;
     await cluster.put('serviceaccounts', 'default', { kind: 'ServiceAccount' });
     await cluster.put('configmaps', 'kube-root-ca.crt', { kind: 'ConfigMap', data: { 'ca.crt': 'PEM' } });
     return cluster;
@@ -82,6 +84,7 @@ export class VolumeCluster {
       node: {
         allocatable: () => ({ cpu: '2', memory: '64Mi' }),
         labels: () => ({ 'kubernetes.io/hostname': NODE }),
+        uid: () => this.#nodeUID,
       },
     });
     const abort = new AbortController();

@@ -1,0 +1,164 @@
+// Certificates of the node's pods by PodCertificateRequest, kept in memory with their keys and renewed when their signer
+// says. What a restarted agent finds in a volume serves until there is a new one.
+import type { ApiClient } from '../api/client.ts';
+import { settledOrAborted } from '../lib/abort.ts';
+import { Backoff } from '../lib/backoff.ts';
+import type { Clock } from '../lib/clock.ts';
+import { errorMessage } from '../lib/errors.ts';
+import { LateTasks } from '../lib/late-tasks.ts';
+import type { Logger } from '../lib/logger.ts';
+import { sleep } from '../lib/sleep.ts';
+import {
+  type IssuedCertificate,
+  type PodIdentity,
+  requestPodCertificate,
+} from './request-pod-certificate.ts';
+import type { PodCertificateSource } from './volume-source.ts';
+
+/** One source of one volume. */
+export interface PodCertificate extends Omit<PodIdentity, 'nodeUID'> {
+  readonly volumeName: string;
+  readonly source: PodCertificateSource;
+}
+
+export type PodCertificateLookup =
+  | { readonly kind: 'present'; readonly certificate: IssuedCertificate }
+  | { readonly kind: 'missing'; readonly problem: string };
+
+interface Entry {
+  readonly wanted: PodCertificate;
+  readonly abort: AbortController;
+  current: IssuedCertificate | undefined;
+  problem: string;
+  /** Resolved with the first certificate, or with the first refusal. */
+  readonly settled: PromiseWithResolvers<void>;
+}
+
+const NOT_ISSUED = 'credential bundle is not issued yet';
+const RETRY = { initialMs: 100, maxMs: 120_000, jitter: 0.3 };
+const SETTLED_AFTER_FAILURES = 4; // a moment: the authoriser learns of a new pod after us
+const MAX_JITTER_MS = 300_000;
+// Timers stand still while the machine sleeps: look at the clock now and then.
+const MAX_SLEEP_MS = 60_000;
+
+export interface PodCertificateStoreDeps {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Undefined before the Node is known. */
+  readonly nodeUID: () => string | undefined;
+}
+
+export class PodCertificateStore {
+  readonly #deps: PodCertificateStoreDeps;
+  readonly #entries = new Map<string, Entry>();
+  readonly #callbacks = new Set<(podUID: string) => void>();
+  readonly #tasks = new LateTasks();
+
+  constructor(deps: PodCertificateStoreDeps) {
+    this.#deps = deps;
+  }
+
+  /** Requests and renews until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#tasks.run(signal);
+  }
+
+  /** Called with the pod whose certificate was issued, renewed or refused; it only wakes. */
+  onChange(callback: (podUID: string) => void): void {
+    this.#callbacks.add(callback);
+  }
+
+  /** Keeps a certificate for the pod from now on; idempotent. */
+  acquire(wanted: PodCertificate): void {
+    const key = keyOf(wanted);
+    if (this.#entries.has(key)) return;
+    const entry: Entry = {
+      wanted,
+      abort: new AbortController(),
+      current: undefined,
+      problem: NOT_ISSUED,
+      settled: Promise.withResolvers(),
+    };
+    this.#entries.set(key, entry);
+    this.#tasks.start(signal => this.#keepFresh(entry, signal), entry.abort);
+  }
+
+  /** Drops the pod's certificates and keys. */
+  release(podUID: string): void {
+    for (const [key, entry] of this.#entries) {
+      if (entry.wanted.podUID !== podUID) continue;
+      this.#entries.delete(key);
+      entry.abort.abort();
+      entry.settled.resolve();
+    }
+  }
+
+  get(wanted: PodCertificate): PodCertificateLookup {
+    const entry = this.#entries.get(keyOf(wanted));
+    if (entry?.current) return { kind: 'present', certificate: entry.current };
+    return { kind: 'missing', problem: entry?.problem ?? NOT_ISSUED };
+  }
+
+  /** Resolves with the first certificate or refusal, on release or on abort; the caller looks with `get`. */
+  async waitSettled(wanted: PodCertificate, { signal }: { signal: AbortSignal }): Promise<void> {
+    const entry = this.#entries.get(keyOf(wanted));
+    if (entry && !entry.current) await settledOrAborted(entry.settled.promise, signal);
+  }
+
+  async #keepFresh(entry: Entry, signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff(RETRY);
+    let dueAtMs = 0;
+    while (!signal.aborted) {
+      const delayMs = dueAtMs - this.#deps.clock.nowMs();
+      if (delayMs > 0) {
+        await sleep(Math.min(delayMs, MAX_SLEEP_MS), { signal });
+        continue;
+      }
+      const outcome = await this.#attempt(entry, signal);
+      if (outcome === 'refused') return;
+      if (outcome === 'issued' && entry.current) {
+        backoff.reset();
+        dueAtMs = refreshAtMs(entry.current, Math.random());
+        continue;
+      }
+      dueAtMs = this.#deps.clock.nowMs() + backoff.nextMs();
+      if (backoff.failures >= SETTLED_AFTER_FAILURES) entry.settled.resolve();
+    }
+  }
+
+  async #attempt(entry: Entry, signal: AbortSignal): Promise<'issued' | 'refused' | 'failed'> {
+    const { nodeUID } = this.#deps;
+    try {
+      const pod = { ...entry.wanted, nodeUID: nodeUID() ?? '' };
+      const outcome = await requestPodCertificate(this.#deps, pod, entry.wanted.source, { signal });
+      if (outcome.kind === 'abandoned') return 'failed';
+      if (outcome.kind === 'issued') entry.current = outcome.certificate;
+      else this.#note(entry, outcome.problem);
+      entry.settled.resolve();
+      for (const callback of this.#callbacks) callback(entry.wanted.podUID);
+      return outcome.kind;
+    } catch (error) {
+      if (!signal.aborted) this.#note(entry, `requesting a pod certificate failed: ${errorMessage(error)}`);
+      return 'failed';
+    }
+  }
+
+  #note(entry: Entry, problem: string): void {
+    if (entry.problem === problem) return;
+    entry.problem = problem;
+    const { podUID, namespace, podName, volumeName: volume } = entry.wanted;
+    const text = 'no certificate for the pod';
+    this.#deps.logger.warn({ podUID, pod: `${namespace}/${podName}`, volume, reason: problem }, text);
+  }
+}
+
+/** When a certificate is renewed: a little after its signer's own wish, so that not all come at once, before its end. */
+export function refreshAtMs({ beginRefreshAtMs, notAfterMs }: IssuedCertificate, random: number): number {
+  const roomMs = Math.max(0, notAfterMs - beginRefreshAtMs) / 2;
+  return beginRefreshAtMs + random * Math.min(MAX_JITTER_MS, roomMs);
+}
+
+function keyOf({ podUID, volumeName, source }: PodCertificate): string {
+  return JSON.stringify([podUID, volumeName, source]);
+}
