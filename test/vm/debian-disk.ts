@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pathExists } from '../../hack/sandbox/path-exists.ts';
+import { pathExists } from '../../agent/lib/if-there.ts';
 import { CACHE_ROOT } from '../../hack/sandbox/paths.ts';
 import { runOk } from '../../hack/sandbox/run.ts';
 import { type Log, step } from '../../hack/sandbox/step.ts';
