@@ -69,7 +69,8 @@ export function countRestarts(
 ): ReadonlyMap<string, CrashBackoff> {
   const next = new Map(backoffs);
   for (const action of actions) {
-    if (action.kind !== 'startContainer') continue;
+    const isRestartOfAll = action.kind === 'removeContainer' && action.restartAll === 'source';
+    if (action.kind !== 'startContainer' && !isRestartOfAll) continue;
     const last = containers.find(({ name }) => name === action.containerName);
     if (last?.state !== 'exited') continue;
     const { finishedAtMs = nowMs } = last;

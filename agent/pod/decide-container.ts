@@ -123,20 +123,26 @@ export function decideRestart(
   { input, pod, container }: Deciding,
   instance: ObservedContainer,
 ): ContainerDecision {
-  const finishedAtMs = instance.finishedAtMs ?? input.nowMs;
-  const backoff = input.memory.crashBackoffs.get(container.name);
+  const backoff = findCrashBackoff(input, pod, instance);
+  return backoff ?? startUnlessFailing(input, container.name, nextInstance(instance));
+}
+
+/** Undefined when a container that has ended may start again now. */
+export function findCrashBackoff(
+  input: PlanInput,
+  pod: Pod,
+  { name, finishedAtMs = input.nowMs }: ObservedContainer,
+): (ContainerDecision & { kind: 'backoff' }) | undefined {
+  const backoff = input.memory.crashBackoffs.get(name);
   const remainingMs = remainingBackoffMs(backoff, finishedAtMs, input.nowMs);
-  if (remainingMs > 0) {
-    return {
-      kind: 'backoff',
-      untilMs: input.nowMs + remainingMs,
-      waiting: {
-        reason: 'CrashLoopBackOff',
-        message: `back-off ${formatDuration(backoff?.delayMs ?? 0)} restarting failed container=${container.name} pod=${formatPod(pod)}`,
-      },
-    };
-  }
-  return startUnlessFailing(input, container.name, nextInstance(instance));
+  if (remainingMs <= 0) return undefined;
+  const delay = formatDuration(backoff?.delayMs ?? 0);
+  const message = `back-off ${delay} restarting failed container=${name} pod=${formatPod(pod)}`;
+  return {
+    kind: 'backoff',
+    untilMs: input.nowMs + remainingMs,
+    waiting: { reason: 'CrashLoopBackOff', message },
+  };
 }
 
 export function nextInstance(instance: ObservedContainer): {

@@ -67,7 +67,7 @@ async function perform(
       await effects.runtime.stopPodSandbox(action.sandboxId, options);
       return { kind: 'done', touched: [{ kind: 'sandbox', id: action.sandboxId }] };
     case 'removeContainer':
-      await removeContainerRecord(action.containerId, target, effects, signals);
+      await removeContainerRecord(action, target, effects, signals);
       return DONE;
     case 'removeSandbox':
       await effects.runtime.removePodSandbox(action.sandboxId, options);

@@ -14,12 +14,15 @@ import {
 import type { WaitingReason } from './memory.ts';
 import { type DecidedContainer, planInit } from './plan-init.ts';
 import { needsResize } from './plan-resize.ts';
+import { planRestartAll } from './plan-restart-all.ts';
 import { addStep, earliest, NOTHING, type PlanInput, type PodAction, type PodPlan } from './pod-plan.ts';
 
 // One dead instance per container stays for `kubectl logs --previous` and lastState (the kubelet's default).
 const DEAD_INSTANCES_KEPT = 1;
 
 export function planContainers(input: PlanInput, pod: Pod, sandbox: ObservedSandbox): PodPlan {
+  const restart = planRestartAll(input, pod);
+  if (restart) return restart;
   const init = planInit(input, pod, sandbox);
   if (init.decisions.some(({ decision }) => decision.kind === 'failed'))
     return { ...NOTHING, isComplete: true };

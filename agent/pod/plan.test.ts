@@ -480,6 +480,37 @@ t.test('planPod() starts a container again when a rule of its own says so', asyn
   t.ok(after(1).isComplete);
 });
 
+t.test('planPod() lets a whole pod start over in its sandbox when a rule says so', async t => {
+  const restartPolicyRules = [
+    { action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [42] } },
+  ];
+  const source = { ...web, restartPolicy: 'Never', restartPolicyRules };
+  const init: Container = { name: 'init', image: 'init:1' };
+  const pod = makePod({ initContainers: [init], containers: [source, log], restartPolicy: 'Never' });
+  const desired = { pod, source: 'api' } as const;
+  const end = exited(web, { exitCode: 42, id: 'web-1' });
+  const plan = (containers: readonly ObservedContainer[], memory = ready) =>
+    planPod({ ...base, desired, memory, observed: makeObserved([makeSandbox()], containers) });
+  const others = [makeContainer(log), exited(web), exited(init, { exitCode: 0 })];
+  t.match(plan([end, ...others]).actions, [
+    { kind: 'stopContainer', containerName: 'log', gracePeriodSeconds: 0, isForRestart: true },
+  ]);
+  const stopped = [exited(log, { exitCode: 137 }), exited(web), exited(init, { exitCode: 0 })];
+  t.match(
+    plan([end, ...stopped]).actions.map(action => 'containerId' in action && action.containerId),
+    ['log-0', 'web-0', 'init-0'],
+    'all but the one that asked for it',
+  );
+  const removal = { kind: 'removeContainer', containerId: 'web-1', restartAll: 'source' };
+  t.match(plan([end]).actions, [removal]);
+  t.strictSame(kinds(plan([]).actions), ['startContainer init'], 'as a new pod');
+
+  const crashBackoffs = new Map([['web', { delayMs: 10_000, advancedAtMs: NOW_MS - 2000 }]]);
+  const held = plan([end], { ...ready, crashBackoffs });
+  t.match(held, { actions: [], isComplete: false });
+  t.ok((held.recheckAtMs ?? 0) > NOW_MS && held.waiting.has('web'), 'not in a storm');
+});
+
 for (const { name, change, expect } of [...rows, ...initRows]) {
   t.test(`planPod() ${name}`, async t => {
     const input = { ...base, ...change };

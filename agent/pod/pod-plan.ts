@@ -31,7 +31,13 @@ export type PodAction =
       /** The container is to run again, whatever its exit code will be. */
       readonly isForRestart: boolean;
     }
-  | { readonly kind: 'removeContainer'; readonly containerName: string; readonly containerId: string }
+  | {
+      readonly kind: 'removeContainer';
+      readonly containerName: string;
+      readonly containerId: string;
+      /** All of the pod's containers start over: logs stay, and the source's crash back-off counts it. */
+      readonly restartAll?: 'source' | 'other';
+    }
   | { readonly kind: 'stopSandbox'; readonly sandboxId: string }
   | { readonly kind: 'removeSandbox'; readonly sandboxId: string }
   /** Beside the sandbox's stop: no container holds them any more. */

@@ -7,10 +7,11 @@ import type { ObservedContainer } from '../runtime/observed-pod.ts';
 import { podDirectory } from '../volume/pod-directories.ts';
 import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
 import { containerLogLink, LOG_LINK_DIRECTORY } from './naming.ts';
+import type { PodAction } from './pod-plan.ts';
 
 /** Log first, record last: a record without a log is found again, a log without a record is not. */
 export async function removeContainerRecord(
-  containerId: string,
+  { containerId, restartAll }: PodAction & { kind: 'removeContainer' },
   { observed }: ActionTarget,
   { runtime }: PodEffects,
   { shutdown }: ActionSignals,
@@ -18,7 +19,7 @@ export async function removeContainerRecord(
   const container = observed.containers.find(({ id }) => id === containerId);
   if (container) {
     await removeLink(observed, container);
-    await removeLogs(container.logPath);
+    if (!restartAll) await removeLogs(container.logPath);
   }
   await runtime.removeContainer(containerId, { signal: shutdown, podUID: observed.podUID });
 }

@@ -11,6 +11,7 @@ import { configureContainer } from './configure-container.ts';
 import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
 import { runHook } from './hooks.ts';
 import { containerLogLink, LOG_LINK_DIRECTORY, podLogDirectory, podNamespace, podUID } from './naming.ts';
+import { nextAttempt } from './next-attempt.ts';
 import type { ActionOutcome } from './outcome.ts';
 import { findContainer } from './pod-containers.ts';
 import type { PodAction } from './pod-plan.ts';
@@ -27,12 +28,15 @@ interface Failure {
 }
 
 export async function startContainer(
-  action: StartAction,
+  asked: StartAction,
   target: PodTarget,
   effects: PodEffects,
   signals: ActionSignals,
 ): Promise<ActionOutcome> {
-  const { containerName } = action;
+  const { containerName } = asked;
+  const isFirst = asked.attempt === 0 && asked.createdId === undefined;
+  const directory = logDirectory(target.pod, containerName, effects);
+  const action = isFirst ? { ...asked, attempt: await nextAttempt(directory) } : asked;
   const created = action.createdId ?? (await createContainer(action, target, effects, signals));
   if (typeof created !== 'string') return notStarted(action, target.pod, created, effects, signals);
 
@@ -153,8 +157,7 @@ async function createContainer(
   }
   const options = { signal: signals.shutdown, podUID: podUID(pod) };
   try {
-    const logDirectory = `${sandboxConfig.config.logDirectory}/${containerName}`;
-    await mkdir(logDirectory, { recursive: true, mode: 0o755 });
+    await mkdir(logDirectory(pod, containerName, effects), { recursive: true, mode: 0o755 });
     const { runtime } = effects;
     const id = await runtime.createContainer(sandbox.id, config.config, sandboxConfig.config, options);
     emit('Normal', 'Created', 'Container created');
@@ -181,16 +184,24 @@ async function linkLog(
   containerName: string,
   containerId: string,
   attempt: number,
-  { contexts, logger }: PodEffects,
+  effects: PodEffects,
 ): Promise<void> {
-  const names = { namespace: podNamespace(pod), name: pod.metadata.name, uid: podUID(pod) };
-  const target = `${podLogDirectory(contexts.podLogsDir, names)}/${containerName}/${attempt}.log`;
-  const link = containerLogLink(LOG_LINK_DIRECTORY, names, containerName, containerId);
+  const target = `${logDirectory(pod, containerName, effects)}/${attempt}.log`;
+  const link = containerLogLink(LOG_LINK_DIRECTORY, podNames(pod), containerName, containerId);
   try {
     await mkdir(LOG_LINK_DIRECTORY, { recursive: true, mode: 0o755 });
     await symlink(target, link);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return;
-    logger.warn({ container: containerName, err: error }, 'no link to the container log for log shippers');
+    const fields = { container: containerName, err: error };
+    effects.logger.warn(fields, 'no link to the container log for log shippers');
   }
+}
+
+function logDirectory(pod: Pod, containerName: string, { contexts }: PodEffects): string {
+  return `${podLogDirectory(contexts.podLogsDir, podNames(pod))}/${containerName}`;
+}
+
+function podNames(pod: Pod): { readonly namespace: string; readonly name: string; readonly uid: string } {
+  return { namespace: podNamespace(pod), name: pod.metadata.name, uid: podUID(pod) };
 }

@@ -2,6 +2,8 @@
 
 import type { Container, ContainerRestartRule, PodSpec } from '../api/objects.ts';
 
+const RESTART_ALL = 'RestartAllContainers';
+
 export type RestartPolicy = 'Always' | 'OnFailure' | 'Never';
 
 /** The policy that decides for a container: its own, or the pod's (default Always). */
@@ -25,6 +27,18 @@ export function isRestartedAfterExit(spec: PodSpec, container: Container, exitCo
 /** Whether a container that the node stops, say for a probe, runs again: how it then exits has no say. */
 export function isRestartedAfterStop(spec: PodSpec, container: Container): boolean {
   return restartPolicyOf(spec, container) !== 'Never';
+}
+
+/** Whether a container that ended with `exitCode` makes the whole pod start over in its sandbox (KEP-5532). */
+export function restartsAllContainers(container: Container, exitCode: number): boolean {
+  return matchingRule(container, exitCode)?.action === RESTART_ALL;
+}
+
+/** Whether any end of a container could make the pod start over. */
+export function mayRestartAllContainers({ initContainers = [], containers }: PodSpec): boolean {
+  return [...initContainers, ...containers].some(({ restartPolicyRules = [] }) =>
+    restartPolicyRules.some(({ action }) => action === RESTART_ALL),
+  );
 }
 
 /** The first rule that the exit code satisfies (KEP-5307); each of its actions is a restart. */

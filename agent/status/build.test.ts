@@ -187,6 +187,45 @@ t.test('a container that the runtime has lost counts as one restart', async t =>
   });
 });
 
+t.test('a pod whose containers all start over tells it once for each, and does not fail of it', async t => {
+  const exitCodes = { operator: 'In', values: [3] };
+  const restartPolicyRules = [{ action: 'RestartAllContainers', exitCodes }];
+  const web = { name: 'web', image: 'web:1', restartPolicy: 'Never', restartPolicyRules };
+  const spec = {
+    initContainers: [{ name: 'init', image: 'web:1' }],
+    containers: [web, { name: 'log', image: 'web:1' }],
+    restartPolicy: 'Never',
+  };
+  let status: PodStatus = {};
+  const build = (containers: readonly ObservedContainer[]): PodStatus => {
+    status = buildPodStatus(makeInput(containers, { pod: makePod(spec, status) }));
+    return status;
+  };
+  const init = makeContainer({ name: 'init', id: 'i0', state: 'exited', reason: 'Completed' });
+  const log = makeContainer({ name: 'log', id: 'l0' });
+  build([makeContainer(), log, init]);
+  t.equal(condition(status, 'AllContainersRestarting'), 'False');
+  t.match(build([ended, log, init]).conditions?.at(-1), {
+    type: 'AllContainersRestarting',
+    status: 'True',
+    reason: 'RestartAllContainersStarted',
+  });
+  build([ended, { ...log, state: 'exited', exitCode: 137 }, init]);
+  t.equal(status.phase, 'Running', 'what was stopped for it has not failed');
+  build([ended]);
+  build([]);
+  t.equal(condition(status, 'AllContainersRestarting'), 'False');
+  t.equal(status.phase, 'Pending');
+  const removed = {
+    restartCount: 1,
+    state: { waiting: { reason: 'RestartingAllContainers' } },
+    lastState: { terminated: { exitCode: 137, reason: 'RestartingAllContainers' } },
+  };
+  t.match(build([]).containerStatuses, [removed, removed]);
+  t.match(status.initContainerStatuses, [removed]);
+  t.equal(condition(status, 'Initialized'), 'True', 'once initialized, always initialized');
+});
+
 t.test('the termination message joins the message of the runtime', async t => {
   const terminationMessages = new Map([['c0', 'bye']]);
   const status = buildPodStatus(makeInput([{ ...ended, message: 'oom' }], { terminationMessages }));

@@ -6,6 +6,7 @@ import { buildConditions } from './conditions.ts';
 import { buildContainerStatus, terminateStatus } from './container-status.ts';
 import { buildPhase, type PodPhase } from './phase.ts';
 import { buildPodResourcesStatus } from './pod-resources.ts';
+import { restartSources } from './restart-sources.ts';
 import { NO_RESIZE, type StatusInput } from './status-input.ts';
 import { formatTime } from './timestamp.ts';
 
@@ -32,6 +33,7 @@ export function buildPodStatus(input: StatusInput): PodStatus {
       containerStatuses: seen.containerStatuses,
       hasNetwork: isReadyToStart(input),
       resize: input.isTerminal ? NO_RESIZE : input.resize,
+      isRestartingAll: isRestartingAll(input),
       // Told only with the terminal phase, when nothing can run any more (mergePodStatus).
       disruption: input.isTerminal ? input.verdict?.disruption : undefined,
       now,
@@ -112,7 +114,17 @@ function buildStickyPhase(
   if (oldPhase === 'Succeeded' || oldPhase === 'Failed') return oldPhase;
   if (input.verdict && input.isTerminal) return 'Failed';
   const { isTerminal, pod } = input;
-  return buildPhase({ spec: pod.spec, initStatuses, statuses, isTerminal });
+  return buildPhase({
+    spec: pod.spec,
+    initStatuses,
+    statuses,
+    isTerminal,
+    isRestartingAll: isRestartingAll(input),
+  });
+}
+
+function isRestartingAll({ pod, observed }: StatusInput): boolean {
+  return restartSources(pod.spec, observed).length > 0;
 }
 
 function isTerminalPhase(phase: PodPhase): boolean {

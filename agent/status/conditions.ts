@@ -1,8 +1,12 @@
 // Pod conditions the node owns (pkg/kubelet/status/generate.go). Conditions of others are never touched.
 
 import type { ContainerStatus, Pod, PodCondition } from '../api/objects.ts';
+import { mayRestartAllContainers } from '../resources/restart-policy.ts';
 import { isSidecar, type PodPhase } from './phase.ts';
 import type { ResizeReport } from './status-input.ts';
+
+/** True from the end that asks for it until the last container is removed (KEP-5532). */
+export const ALL_CONTAINERS_RESTARTING = 'AllContainersRestarting';
 
 /** Condition types this node writes; the rest of the list belongs to controllers. */
 export const OWNED_CONDITIONS: ReadonlySet<string> = new Set([
@@ -11,6 +15,7 @@ export const OWNED_CONDITIONS: ReadonlySet<string> = new Set([
   'Ready',
   'ContainersReady',
   'PodScheduled',
+  ALL_CONTAINERS_RESTARTING,
   'PodResizePending',
   'PodResizeInProgress',
 ]);
@@ -28,6 +33,8 @@ export interface ConditionInput {
   /** Why the node ended the pod for the sake of others (condition DisruptionTarget). */
   readonly disruption?: string | undefined;
   readonly resize: ResizeReport;
+  /** A container's end makes all of them start over. */
+  readonly isRestartingAll: boolean;
   readonly now: string;
 }
 
@@ -46,7 +53,24 @@ export function buildConditions(input: ConditionInput): readonly PodCondition[] 
   const disruption = buildDisruption(input, old);
   const foreign = old.filter(({ type }) => !OWNED_CONDITIONS.has(type) && type !== disruption?.type);
   const shared = [...buildResizeConditions(input, old), ...(disruption ? [disruption] : [])];
-  return [...foreign, ...shared, ...own];
+  return [...foreign, ...shared, ...own, ...buildRestartCondition(input, old)];
+}
+
+// Only of pods with a rule for it, and without a generation, as the kubelet has it.
+function buildRestartCondition(input: ConditionInput, old: readonly PodCondition[]): PodCondition[] {
+  if (!mayRestartAllContainers(input.pod.spec)) return [];
+  const verdict = restartVerdict(input);
+  const condition = buildCondition(input, ALL_CONTAINERS_RESTARTING, verdict, old);
+  const { observedGeneration: _generation, ...withoutGeneration } = condition;
+  return [withoutGeneration];
+}
+
+function restartVerdict({ phase, isRestartingAll }: ConditionInput): Verdict {
+  if (phase === 'Succeeded') return { status: 'False', reason: 'PodCompleted' };
+  if (phase === 'Failed') return { status: 'False', reason: 'PodFailed' };
+  if (!isRestartingAll) return { status: 'False' };
+  const message = 'container exited with restart policy rule';
+  return { status: 'True', reason: 'RestartAllContainersStarted', message };
 }
 
 // There only while there is something to tell. What is in progress keeps the generation it began with.

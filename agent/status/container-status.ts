@@ -10,6 +10,9 @@ import type {
 import type { ContainerVerdicts } from '../probe/container-probes.ts';
 import { isRestartedAfterExit } from '../resources/restart-policy.ts';
 import type { ObservedContainer } from '../runtime/observed-pod.ts';
+import { ALL_CONTAINERS_RESTARTING } from './conditions.ts';
+import { RESTARTING_ALL_CONTAINERS } from './phase.ts';
+import { restartSources } from './restart-sources.ts';
 import type { RuntimeFacts, StatusInput } from './status-input.ts';
 import { formatTime } from './timestamp.ts';
 
@@ -193,6 +196,7 @@ function stateWithoutInstance(
   container: Container,
   old: ContainerStatus | undefined,
 ): { readonly state: ContainerState; readonly lastState: ContainerState } {
+  if (isRemovedForRestart(input, old)) return RESTARTING;
   if (old?.state.terminated) return { state: old.state, lastState: old.lastState };
   if (isInit(input, container) && hasRegularInstance(input)) {
     return { state: { terminated: INIT_COMPLETED }, lastState: old?.lastState ?? {} };
@@ -210,6 +214,30 @@ function stateWithoutInstance(
   };
   return { state: { waiting }, lastState: { terminated: lost } };
 }
+
+// All containers of the pod start over. Counted and told once: what waits already is not removed a second time.
+function isRemovedForRestart({ pod, observed }: StatusInput, old: ContainerStatus | undefined): boolean {
+  if (!old || old.state.waiting) return false;
+  const condition = pod.status?.conditions?.find(({ type }) => type === ALL_CONTAINERS_RESTARTING);
+  return condition?.status === 'True' || restartSources(pod.spec, observed).length > 0;
+}
+
+const REMOVED_FOR_RESTART = {
+  reason: RESTARTING_ALL_CONTAINERS,
+  message: 'The container is removed because RestartAllContainers in place',
+};
+
+const RESTARTING = {
+  state: { waiting: REMOVED_FOR_RESTART },
+  lastState: {
+    terminated: {
+      exitCode: UNKNOWN_EXIT_CODE,
+      ...REMOVED_FOR_RESTART,
+      startedAt: null,
+      finishedAt: null,
+    },
+  },
+};
 
 // Its record was cleaned away after it had done its work.
 const INIT_COMPLETED: ContainerStateTerminated = {
@@ -231,6 +259,7 @@ function lostRestarts(
   old: ContainerStatus | undefined,
   input: StatusInput,
 ): number {
+  if (!newest && isRemovedForRestart(input, old)) return (old?.restartCount ?? 0) + 1;
   const isLost = !newest && state.waiting !== undefined && old?.state.running !== undefined;
   const isBeingDeleted = input.pod.metadata.deletionTimestamp !== undefined;
   return isLost && !isBeingDeleted ? (old.restartCount ?? 0) + 1 : 0;

@@ -1,5 +1,14 @@
-import type { Container, ContainerState, ContainerStatus, PodSpec } from '../api/objects.ts';
+import type {
+  Container,
+  ContainerState,
+  ContainerStateTerminated,
+  ContainerStatus,
+  PodSpec,
+} from '../api/objects.ts';
 import { isRestartedAfterExit } from '../resources/restart-policy.ts';
+
+/** Of a container that was removed because all of the pod's start over, with exit code 137. */
+export const RESTARTING_ALL_CONTAINERS = 'RestartingAllContainers';
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
 
@@ -9,6 +18,8 @@ export interface PhaseInput {
   readonly statuses: readonly ContainerStatus[];
   /** Every container is stopped for good. */
   readonly isTerminal: boolean;
+  /** Whatever has ended starts over, also what was stopped for that. */
+  readonly isRestartingAll: boolean;
 }
 
 /** Pod phase from its container statuses (kubelet_pods.go getPhase). */
@@ -23,7 +34,7 @@ export function buildPhase(input: PhaseInput): PodPhase {
   if (running > 0 || stopped.length === 0 || unknown > 0) return 'Pending';
   const hasSucceeded = stopped.every(({ exitCode }) => exitCode === 0);
   if (input.isTerminal) return hasSucceeded ? 'Succeeded' : 'Failed';
-  if (stopped.some(({ name, exitCode }) => isRestartable(input.spec, name, exitCode))) return 'Running';
+  if (input.isRestartingAll || stopped.some(({ isToRestart }) => isToRestart)) return 'Running';
   return hasSucceeded ? 'Succeeded' : 'Failed';
 }
 
@@ -33,7 +44,7 @@ interface InitCounts {
   readonly isSidecarPending: boolean;
 }
 
-function countInit({ spec, initStatuses }: PhaseInput): InitCounts {
+function countInit({ spec, initStatuses, isRestartingAll }: PhaseInput): InitCounts {
   let hasFailed = false;
   let isPending = false;
   let isSidecarPending = false;
@@ -43,10 +54,10 @@ function countInit({ spec, initStatuses }: PhaseInput): InitCounts {
       if (!status?.started && !lastEnd(status)) isSidecarPending = true;
       continue;
     }
-    const exitCode = lastEnd(status)?.exitCode;
-    if (exitCode === undefined) isPending = true;
-    else if (exitCode !== 0) {
-      if (isRestartedAfterExit(spec, container, exitCode)) isPending = true;
+    const ended = lastEnd(status);
+    if (!ended) isPending = true;
+    else if (ended.exitCode !== 0) {
+      if (isRestartingAll || isRestartable(spec, container, ended)) isPending = true;
       else hasFailed = true;
     }
   }
@@ -65,7 +76,7 @@ function lastEnd(status: ContainerStatus | undefined): ContainerState['terminate
 interface RegularCounts {
   readonly waiting: number;
   readonly running: number;
-  readonly stopped: readonly { readonly name: string; readonly exitCode: number }[];
+  readonly stopped: readonly { readonly exitCode: number; readonly isToRestart: boolean }[];
   readonly unknown: number;
 }
 
@@ -73,19 +84,23 @@ function countRegular({ spec, statuses }: PhaseInput): RegularCounts {
   let waiting = 0;
   let running = 0;
   let unknown = 0;
-  const stopped: { name: string; exitCode: number }[] = [];
-  for (const { name } of spec.containers) {
-    const status = statuses.find(candidate => candidate.name === name);
+  const stopped: { exitCode: number; isToRestart: boolean }[] = [];
+  for (const container of spec.containers) {
+    const status = statuses.find(({ name }) => name === container.name);
     const ended = lastEnd(status);
     if (!status) unknown += 1;
     else if (status.state.running) running += 1;
-    else if (ended) stopped.push({ name, exitCode: ended.exitCode });
-    else waiting += 1;
+    else if (ended) {
+      stopped.push({ exitCode: ended.exitCode, isToRestart: isRestartable(spec, container, ended) });
+    } else waiting += 1;
   }
   return { waiting, running, stopped, unknown };
 }
 
-function isRestartable(spec: PodSpec, name: string, exitCode: number): boolean {
-  const container = spec.containers.find(candidate => candidate.name === name);
-  return container !== undefined && isRestartedAfterExit(spec, container, exitCode);
+function isRestartable(
+  spec: PodSpec,
+  container: Container,
+  { exitCode, reason }: ContainerStateTerminated,
+): boolean {
+  return reason === RESTARTING_ALL_CONTAINERS || isRestartedAfterExit(spec, container, exitCode);
 }
