@@ -2,6 +2,7 @@
 // declared before.
 
 import type { Container, EnvVar, FileKeySelector, Pod } from '../api/objects.ts';
+import { milliValue, wholeValue } from '../resources/quantity.ts';
 import { type Allocatable, buildObjectField, buildResourceField } from '../volume/build-downward-api.ts';
 import { findInEnvFile } from './env-file.ts';
 import type { ReadEnvironmentFile } from './environment-files.ts';
@@ -82,7 +83,7 @@ function valueOf(
       ? pod.spec.containers.find(candidate => candidate.name === containerName)
       : container;
     const ref = { resource, ...(divisor === undefined ? {} : { divisor }) };
-    return fromOutcome(buildResourceField(ref, pod, sources.allocatable, target));
+    return fromOutcome(buildResourceField(ref, pod, availableTo(pod, sources.allocatable), target));
   }
   if (valueFrom.configMapKeyRef) {
     return keyValue('ConfigMap', valueFrom.configMapKeyRef, sources.configMap, pod);
@@ -90,6 +91,16 @@ function valueOf(
   if (valueFrom.secretKeyRef) return keyValue('Secret', valueFrom.secretKeyRef, sources.secret, pod);
   if (valueFrom.fileKeyRef) return fileValue(valueFrom.fileKeyRef, sources.file);
   return { kind: 'failed', message: `environment variable ${variable.name} has an unknown source` };
+}
+
+// A container without a limit may use what its pod may, and only then what the node has (KEP-2837).
+function availableTo({ spec }: Pod, allocatable: Allocatable): Allocatable {
+  const { cpu = '0', memory = '0' } = spec.resources?.limits ?? {};
+  return {
+    ...allocatable,
+    ...(milliValue(cpu) > 0 ? { cpu } : {}),
+    ...(wholeValue(memory) > 0 ? { memory } : {}),
+  };
 }
 
 function fileValue(

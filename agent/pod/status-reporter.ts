@@ -9,7 +9,7 @@ import { buildPodStatus } from '../status/build.ts';
 import type { ResizeReport, RuntimeFacts, StatusVerdict } from '../status/status-input.ts';
 import type { StatusWriter } from '../status/writer.ts';
 import { readTerminationMessage } from './termination-message.ts';
-import { countStartedPod } from './worker-metrics.ts';
+import { countEndedContainers, countStartedPod } from './worker-metrics.ts';
 
 export interface PodReport {
   readonly waiting: ReadonlyMap<string, { readonly reason: string; readonly message: string }>;
@@ -72,6 +72,7 @@ export class StatusReporter {
       nowMs,
     });
     countStartedPod(pod, latest.status ?? {}, status, nowMs);
+    countEndedContainers(latest.status ?? {}, status);
     if (isStaticPod(pod)) this.#staticStatuses.set(pod.metadata.uid ?? '', status);
     // A mirror is not deleted with its status: mirror-pods does it, when the manifest is gone.
     const isFinished = report.isFinished && target === pod;

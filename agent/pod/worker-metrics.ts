@@ -1,6 +1,6 @@
 // The kubelet's figures about what pod workers do (pkg/kubelet/metrics/metrics.go).
 import { Counter, Histogram } from 'prom-client';
-import type { Pod, PodStatus } from '../api/objects.ts';
+import type { ContainerStatus, Pod, PodStatus } from '../api/objects.ts';
 import { metricsRegistry } from '../lib/metrics.ts';
 import type { PodLifecycle } from './lifecycle.ts';
 import { CONFIG_SEEN_ANNOTATION } from './naming.ts';
@@ -55,6 +55,12 @@ const startedContainersTotal = new Counter({
   name: 'kubelet_started_containers_total',
   help: '[ALPHA] Cumulative number of containers started',
   labelNames: ['container_type'],
+  registers,
+});
+const terminatedContainersTotal = new Counter({
+  name: 'kubelet_terminated_containers_total',
+  help: '[ALPHA] Cumulative number of container terminations.',
+  labelNames: ['container_type', 'exit_code', 'reason'],
   registers,
 });
 const startedContainerErrorsTotal = new Counter({
@@ -135,4 +141,23 @@ export function countStartedPod({ metadata }: Pod, before: PodStatus, now: PodSt
   const seenAtMs = Date.parse(metadata.annotations?.[CONFIG_SEEN_ANNOTATION] ?? '');
   if (now.phase !== 'Running' || before.phase === 'Running' || Number.isNaN(seenAtMs)) return;
   startSeconds.observe(Math.max(0, nowMs - seenAtMs) / 1000);
+}
+
+/** Ends that a pod's status tells for the first time. */
+export function countEndedContainers(before: PodStatus, now: PodStatus): void {
+  countEnds('init_container', before.initContainerStatuses, now.initContainerStatuses);
+  countEnds('container', before.containerStatuses, now.containerStatuses);
+  countEnds('ephemeral_container', before.ephemeralContainerStatuses, now.ephemeralContainerStatuses);
+}
+
+function countEnds(
+  container_type: string,
+  before: readonly ContainerStatus[] = [],
+  now: readonly ContainerStatus[] = [],
+): void {
+  for (const { name, state } of now) {
+    if (!state.terminated || before.some(old => old.name === name && old.state.terminated)) continue;
+    const { exitCode, reason = '' } = state.terminated;
+    terminatedContainersTotal.inc({ container_type, exit_code: String(exitCode), reason });
+  }
 }
