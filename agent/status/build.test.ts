@@ -213,6 +213,7 @@ t.test('a pod whose containers all start over tells it once for each, and does n
   build([ended, { ...log, state: 'exited', exitCode: 137 }, init]);
   t.equal(status.phase, 'Running', 'what was stopped for it has not failed');
   build([ended]);
+  build([ended]);
   build([]);
   t.equal(condition(status, 'AllContainersRestarting'), 'False');
   t.equal(status.phase, 'Pending');

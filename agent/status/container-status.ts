@@ -198,7 +198,8 @@ function stateWithoutInstance(
 ): { readonly state: ContainerState; readonly lastState: ContainerState } {
   if (isRemovedForRestart(input, old)) return RESTARTING;
   if (old?.state.terminated) return { state: old.state, lastState: old.lastState };
-  if (isInit(input, container) && hasRegularInstance(input)) {
+  const isToRunAgain = old?.state.waiting?.reason === RESTARTING_ALL_CONTAINERS;
+  if (isInit(input, container) && hasRegularInstance(input) && !isToRunAgain) {
     return { state: { terminated: INIT_COMPLETED }, lastState: old?.lastState ?? {} };
   }
   // An agent that has just started does not know yet why a container waits; what was said before still holds.
