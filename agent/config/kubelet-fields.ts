@@ -132,7 +132,7 @@ const PODS = {
   seccompDefault: bool(false, { flag: 'seccomp-default' }),
   allowedUnsafeSysctls: list([], { flag: 'allowed-unsafe-sysctls' }),
   singleProcessOOMKill: bool(undefined),
-  'userNamespaces.idsPerPod': int(65_536, { status: accepted, min: 65_536 }),
+  'userNamespaces.idsPerPod': int(65_536, { min: 65_536 }),
   containerLogMaxSize: bytes('10Mi', { flag: 'container-log-max-size' }),
   containerLogMaxFiles: int(5, { flag: 'container-log-max-files', min: 2 }),
   containerLogMaxWorkers: int(1, { min: 1 }),

@@ -73,6 +73,7 @@ export function buildPods(
   const contexts = new PodContextSource(
     {
       pods: config.pods,
+      maxPods: config.node.maxPods,
       cgroupRoot: config.runtime.cgroupRoot,
       cgroupVersion: cgroups.version,
       memoryBytes: node.machine.resources.memoryBytes,
@@ -87,6 +88,7 @@ export function buildPods(
       cgroupDriver: () => cgroupDriver.current,
       networkProblem: () => node.networkProblem(),
       supportsRecursiveReadOnly: () => node.supportsRecursiveReadOnly(),
+      supportsUserNamespaces: handler => node.supportsUserNamespaces(handler),
       runtimeVersion: () => node.runtimeVersion,
     },
   );

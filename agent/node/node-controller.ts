@@ -190,6 +190,11 @@ export class NodeController {
     );
   }
 
+  /** Whether a handler of the runtime, the default one by its empty name, has CRI RuntimeHandlerFeatures.user_namespaces. */
+  supportsUserNamespaces(handler: string): boolean {
+    return this.#runtime.handlers.some(({ name, userNamespaces }) => name === handler && userNamespaces);
+  }
+
   /** A health reporter or a pressure has news. */
   healthChanged(): void {
     this.#writer.wake();

@@ -1,6 +1,6 @@
 // CRI ContainerConfig of one container (kuberuntime_container.go generateContainerConfig).
 
-import type { ContainerConfig } from '../../cri-proto/runtime.v1.ts';
+import type { ContainerConfig, MountInput } from '../../cri-proto/runtime.v1.ts';
 import type { Container, Pod } from '../api/objects.ts';
 import type { ImageUser } from '../image/image-outcome.ts';
 import { type PreparedVolume, volumeGroups } from '../volume/prepared-volume.ts';
@@ -24,7 +24,7 @@ import {
   TERMINATION_MESSAGE_POLICY_ANNOTATION,
 } from './naming.ts';
 import type { PodContext } from './pod-context.ts';
-import { buildContainerSecurity } from './security-context.ts';
+import { buildContainerSecurity, buildMappings } from './security-context.ts';
 
 export interface ContainerInput {
   readonly pod: Pod;
@@ -68,7 +68,7 @@ export function buildContainerConfig(input: ContainerInput): ContainerConfigOutc
       args: (container.args ?? []).map(expand),
       workingDir: container.workingDir ?? '',
       envs: [...variables].map(([key, value]) => ({ key, value: Buffer.from(value) })),
-      mounts: mounts.mounts,
+      mounts: withMappings(mounts.mounts, context),
       devices: devices.devices,
       labels: {
         [POD_NAME_LABEL]: pod.metadata.name,
@@ -87,6 +87,13 @@ export function buildContainerConfig(input: ContainerInput): ContainerConfigOutc
       },
     },
   };
+}
+
+// With the same mapping as the namespace, files keep their owners: who is root in the pod is root in its volumes.
+function withMappings(mounts: readonly MountInput[], { userNamespace }: PodContext): readonly MountInput[] {
+  if (userNamespace.kind !== 'own') return mounts;
+  const mappings = buildMappings(userNamespace.range);
+  return mounts.map(mount => ({ ...mount, uidMappings: mappings, gidMappings: mappings }));
 }
 
 function buildAnnotations(pod: Pod, container: Container, attempt: number): Record<string, string> {

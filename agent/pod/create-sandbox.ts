@@ -30,11 +30,13 @@ export async function createSandbox(
   const { events, runtime, contexts, sandboxPlaces, logger, clock } = effects;
   const networkProblem = pod.spec.hostNetwork ? undefined : contexts.networkProblem();
   if (networkProblem !== undefined) return failNetwork(pod, effects, networkProblem);
+  const handler = await findRuntimeHandler(pod, effects, signals.interrupt);
+  if (handler.kind === 'failed') return failSandbox(pod, effects, handler.message);
+  const problem = contexts.userNamespaceProblem(pod, handler.runtimeHandler);
+  if (problem !== undefined) return failSandbox(pod, effects, problem);
   const context = await contexts.read(pod);
   const outcome = buildSandboxConfig(pod, action.attempt, context);
   if (outcome.kind === 'refused') return failSandbox(pod, effects, outcome.message);
-  const handler = await findRuntimeHandler(pod, effects, signals.interrupt);
-  if (handler.kind === 'failed') return failSandbox(pod, effects, handler.message);
   if (action.replaces !== undefined) {
     events.pod(pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
   }

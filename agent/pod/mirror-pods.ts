@@ -86,10 +86,15 @@ export class MirrorPods {
     { signal }: { signal: AbortSignal },
   ): Promise<void> {
     const backoff = new Backoff(RETRY);
+    let dueAtMs = 0;
     while (!signal.aborted) {
       const isDone = await this.#pass(staticPods(), knowsStaticPods(), signal);
+      const nowMs = performance.now();
       if (isDone) backoff.reset();
-      await this.#wakeup.wait(isDone ? IDLE_RECHECK_MS : backoff.nextMs(), { signal });
+      // A try that some wake-up made early does not lengthen the pause: there are many while an API server starts.
+      if (isDone) dueAtMs = nowMs + IDLE_RECHECK_MS;
+      else if (nowMs >= dueAtMs || backoff.failures === 0) dueAtMs = nowMs + backoff.nextMs();
+      await this.#wakeup.wait(dueAtMs - nowMs, { signal });
     }
   }
 

@@ -1,5 +1,11 @@
 import type { Allocatable } from '../volume/build-downward-api.ts';
+import type { IDRange } from './build-user-namespace.ts';
 import type { DnsConfig } from './dns-config.ts';
+
+export type PodUserNamespace =
+  | { readonly kind: 'host' }
+  | { readonly kind: 'own'; readonly range: IDRange }
+  | { readonly kind: 'refused'; readonly message: string };
 
 /** What the node contributes to a pod's configuration; re-read for each start. */
 export interface PodContext {
@@ -27,6 +33,7 @@ export interface PodContext {
   /** Of a pod; undefined: the node's own limit. */
   readonly podPidsLimit: number | undefined;
   readonly supportsRecursiveReadOnly: boolean;
+  readonly userNamespace: PodUserNamespace;
   /** e.g. `containerd://1.7.24`; undefined before the runtime has answered. */
   readonly runtimeVersion: string | undefined;
 }

@@ -67,7 +67,7 @@ async function removeLogs(logPath: string): Promise<void> {
 // Never recursive where a volume could still be mounted: volumes are gone by now or the rmdir fails, and that is right.
 async function removePodDirectory(directory: string): Promise<void> {
   await rm(`${directory}/containers`, { recursive: true, force: true });
-  await ifThere(unlink(`${directory}/etc-hosts`));
+  for (const name of ['etc-hosts', 'userns']) await ifThere(unlink(`${directory}/${name}`));
   for (const path of [`${directory}/volumes`, `${directory}/plugins`, directory]) {
     await ifThere(rmdir(path));
   }

@@ -26,16 +26,14 @@ export type SandboxConfigOutcome =
   | { readonly kind: 'ok'; readonly config: PodSandboxConfig; readonly dns: PodDns }
   | { readonly kind: 'refused'; readonly message: string };
 
-// What cannot be isolated as asked must not run as if it were.
-const NO_USER_NAMESPACES = "can't set `spec.hostUsers: false`, runtime does not support user namespaces";
-
 export function buildSandboxConfig(pod: Pod, attempt: number, context: PodContext): SandboxConfigOutcome {
   const namespace = podNamespace(pod);
   const { name } = pod.metadata;
   const uid = podUID(pod);
   const hostname = buildHostname(name, namespace, pod.spec, context.clusterDomain);
   if (hostname.kind === 'tooLong') return { kind: 'refused', message: hostname.message };
-  if (pod.spec.hostUsers === false) return { kind: 'refused', message: NO_USER_NAMESPACES };
+  const { userNamespace } = context;
+  if (userNamespace.kind === 'refused') return userNamespace;
   const dns = buildPodDns(pod.spec, { ...context, namespace, host: context.hostDns });
   const config: PodSandboxConfig = {
     metadata: { name, namespace, uid, attempt },
@@ -52,7 +50,7 @@ export function buildSandboxConfig(pod: Pod, attempt: number, context: PodContex
     annotations: { ...pod.metadata.annotations },
     linux: {
       cgroupParent: context.cgroupParent,
-      securityContext: buildSandboxSecurityContext(pod.spec),
+      securityContext: buildSandboxSecurityContext(pod.spec, userNamespace),
       sysctls: Object.fromEntries(
         (pod.spec.securityContext?.sysctls ?? []).map(sysctl => [
           sysctl.name.replaceAll('/', '.'),

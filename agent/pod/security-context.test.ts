@@ -2,11 +2,14 @@ import t from 'tap';
 import type { Container, Pod, PodSecurityContext, SecurityContext } from '../api/objects.ts';
 import { buildContainerSecurity, buildSandboxSecurityContext } from './security-context.ts';
 
+const host = { kind: 'host' } as const;
+const own = { kind: 'own', range: { hostId: 131_072, length: 65_536 } } as const;
 const node = {
   rootDir: '/var/lib/kubelet',
   isSeccompDefault: false,
   maskedCpuPaths: ['/sys/cpu0'],
   volumeGroups: [8, 9],
+  userNamespace: own,
 };
 const image = { uid: undefined, username: '' };
 
@@ -62,10 +65,19 @@ t.test("buildSandboxSecurityContext() has what is the pod's", async t => {
     { seLinuxOptions: { level: 's0:c1' }, fsGroup: 7, runAsUser: 5 },
     { privileged: true },
   );
-  t.match(buildSandboxSecurityContext(spec), {
+  t.match(buildSandboxSecurityContext(spec, host), {
+    namespaceOptions: { usernsOptions: { mode: 'NODE' } },
     privileged: true,
     runAsUser: { value: 5 },
     supplementalGroups: [7],
     selinuxOptions: { level: 's0:c1' },
   });
+});
+
+t.test('a pod with IDs of its own has them in its sandbox and in each container', async t => {
+  const mappings = [{ hostId: 131_072, containerId: 0, length: 65_536 }];
+  const namespaceOptions = { usernsOptions: { mode: 'POD', uids: mappings, gids: mappings } };
+  const { container, ...pod } = makePod({}, {});
+  t.match(buildSandboxSecurityContext(pod.spec, own), { namespaceOptions });
+  t.match(buildContainerSecurity(pod, container, image, node, undefined), { context: { namespaceOptions } });
 });

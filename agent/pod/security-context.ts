@@ -1,10 +1,12 @@
 // Kubernetes security contexts -> CRI (pkg/securitycontext, kuberuntime security_context_linux.go).
 
 import type {
+  IDMappingInput,
   LinuxContainerSecurityContext,
   LinuxSandboxSecurityContext,
   NamespaceOptionInput,
   SecurityProfile,
+  UserNamespaceInput,
 } from '../../cri-proto/runtime.v1.ts';
 import type {
   AppArmorProfile,
@@ -15,7 +17,9 @@ import type {
   SeccompProfile,
 } from '../api/objects.ts';
 import type { ImageUser } from '../image/image-outcome.ts';
+import type { IDRange } from './build-user-namespace.ts';
 import { formatPod } from './naming.ts';
+import type { PodUserNamespace } from './pod-context.ts';
 
 const MASKED_PATHS = [
   '/proc/asound',
@@ -33,13 +37,24 @@ const MASKED_PATHS = [
 ];
 const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
-export function buildNamespaceOptions(spec: PodSpec): NamespaceOptionInput {
+export function buildNamespaceOptions(spec: PodSpec, user: PodUserNamespace): NamespaceOptionInput {
   return {
     network: spec.hostNetwork ? 'NODE' : 'POD',
     ipc: spec.hostIPC ? 'NODE' : 'POD',
     pid: spec.hostPID ? 'NODE' : spec.shareProcessNamespace ? 'POD' : 'CONTAINER',
-    usernsOptions: { mode: 'NODE' },
+    usernsOptions: buildUserNamespace(user),
   };
+}
+
+function buildUserNamespace(user: PodUserNamespace): UserNamespaceInput {
+  if (user.kind !== 'own') return { mode: 'NODE' };
+  const mappings = buildMappings(user.range);
+  return { mode: 'POD', uids: mappings, gids: mappings };
+}
+
+/** Root of the pod is the first of its IDs on the host. */
+export function buildMappings({ hostId, length }: IDRange): readonly IDMappingInput[] {
+  return [{ hostId, containerId: 0, length }];
 }
 
 // An ephemeral container may join the PID namespace of the container it looks into (KEP-277).
@@ -49,11 +64,14 @@ function withTarget(options: NamespaceOptionInput, targetId: string | undefined)
     : { ...options, pid: 'TARGET', targetId };
 }
 
-export function buildSandboxSecurityContext(spec: PodSpec): LinuxSandboxSecurityContext {
+export function buildSandboxSecurityContext(
+  spec: PodSpec,
+  user: PodUserNamespace,
+): LinuxSandboxSecurityContext {
   const { runAsUser, runAsGroup } = spec.securityContext ?? {};
   const everyContainer = [...spec.containers, ...(spec.initContainers ?? [])];
   return {
-    namespaceOptions: buildNamespaceOptions(spec),
+    namespaceOptions: buildNamespaceOptions(spec, user),
     privileged: everyContainer.some(container => container.securityContext?.privileged === true),
     seccomp: { profileType: 'RuntimeDefault' },
     ...(runAsUser === undefined ? {} : { runAsUser: { value: runAsUser } }),
@@ -111,6 +129,7 @@ export interface SecurityFacts {
   readonly maskedCpuPaths: readonly string[];
   /** Of PersistentVolumes that name the group of their users. */
   readonly volumeGroups: readonly number[];
+  readonly userNamespace: PodUserNamespace;
 }
 
 export type ContainerSecurity =
@@ -132,7 +151,7 @@ export function buildContainerSecurity(
     kind: 'ok',
     context: {
       ...runAs(pod, container, imageUser),
-      namespaceOptions: withTarget(buildNamespaceOptions(pod.spec), targetId),
+      namespaceOptions: withTarget(buildNamespaceOptions(pod.spec, node.userNamespace), targetId),
       privileged: own.privileged === true,
       readonlyRootfs: own.readOnlyRootFilesystem === true,
       noNewPrivs: own.allowPrivilegeEscalation === false,

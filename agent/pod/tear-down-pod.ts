@@ -1,6 +1,7 @@
 import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
+import { releaseUserNamespace } from './user-namespaces.ts';
 
-/** Volumes, then the cgroup: what has to be gone before the pod's object may go. */
+/** Volumes, the cgroup, the user IDs: what has to be gone before the pod's object may go. */
 export async function tearDownPod(
   { pod, observed, memory }: ActionTarget,
   { volumes, cgroups, contexts }: PodEffects,
@@ -11,4 +12,5 @@ export async function tearDownPod(
   }
   const paths = pod ? [contexts.cgroupParent(pod)] : contexts.cgroupPathsOf(observed.podUID);
   for (const path of paths) await cgroups.remove(path, { signal: shutdown });
+  await releaseUserNamespace(contexts.rootDir, observed.podUID);
 }

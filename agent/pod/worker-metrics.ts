@@ -51,6 +51,16 @@ const startedPodErrorsTotal = new Counter({
   help: '[ALPHA] Cumulative number of errors when starting pods',
   registers,
 });
+const startedUserNamespacedPodsTotal = new Counter({
+  name: 'kubelet_started_user_namespaced_pods_total',
+  help: '[ALPHA] Cumulative number of pods with user namespaces started',
+  registers,
+});
+const startedUserNamespacedPodErrorsTotal = new Counter({
+  name: 'kubelet_started_user_namespaced_pods_errors_total',
+  help: '[ALPHA] Cumulative number of errors when starting pods with user namespaces',
+  registers,
+});
 const startedContainersTotal = new Counter({
   name: 'kubelet_started_containers_total',
   help: '[ALPHA] Cumulative number of containers started',
@@ -119,12 +129,15 @@ function countAction(
 
 function countSandbox(pod: Pod | undefined, { kind }: ActionOutcome, durationMs: number): void {
   const labels = { runtime_handler: pod?.spec.runtimeClassName ?? '' };
+  const hasUserNamespace = pod?.spec.hostUsers === false;
   if (kind === 'done') {
     startedPodsTotal.inc();
+    if (hasUserNamespace) startedUserNamespacedPodsTotal.inc();
     sandboxSeconds.observe(labels, durationMs / 1000);
   }
   if (kind === 'failed') {
     startedPodErrorsTotal.inc();
+    if (hasUserNamespace) startedUserNamespacedPodErrorsTotal.inc();
     sandboxErrorsTotal.inc(labels);
   }
 }

@@ -20,8 +20,12 @@ export type DirectoryKind = keyof typeof PLUGIN_DIRECTORY;
 
 export const DIRECTORY_MODE = 0o750;
 
+export function podsDirectory(rootDir: string): string {
+  return join(rootDir, 'pods');
+}
+
 export function podDirectory(rootDir: string, podUID: string): string {
-  return join(rootDir, 'pods', podUID);
+  return join(podsDirectory(rootDir), podUID);
 }
 
 export function volumeDirectory(
