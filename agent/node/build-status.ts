@@ -129,8 +129,7 @@ function buildRuntimeHandlers(
   return handlers
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .map(({ name, recursiveReadOnlyMounts, userNamespaces }) => ({
-      // The default handler has no name; the API leaves the empty string out.
-      ...(name !== '' && { name }),
+      name, // empty for the default handler, and the API keeps that
       features: { recursiveReadOnlyMounts, userNamespaces },
     }));
 }
