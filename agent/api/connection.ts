@@ -29,12 +29,12 @@ export interface ConnectionEvents {
 }
 
 const PING_INTERVAL_MS = 3000;
-const TICK_MS = 1000;
-// A live peer answers a PING every 3 s. Counted in ticks, not by the clock, so that a stalled event loop or a
-// suspended machine is not mistaken for a silent peer.
-const SILENT_TICKS_MAX = 7;
+const TICK_MS = PING_INTERVAL_MS; // one wake-up for both
+// A live peer answers each PING. Counted in ticks, not by the clock, so that a stalled event loop or a suspended
+// machine is not mistaken for a silent peer.
+const SILENT_TICKS_MAX = 2;
 // HTTP/1.1 has no PING: a watch shows a bookmark about once a minute.
-const SILENT_TICKS_MAX_HTTP1 = 150;
+const SILENT_TICKS_MAX_HTTP1 = 50;
 // Streams a kube-apiserver allows one connection (100) less a reserve for requests beside the watches.
 const MAX_STREAMS = 98;
 const MAX_WATCH_STREAMS = 80;

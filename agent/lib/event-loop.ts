@@ -3,12 +3,12 @@ import { Histogram } from 'prom-client';
 import { metricsRegistry } from './metrics.ts';
 import { sleep } from './sleep.ts';
 
-const LOOK_MS = 2000; // a quiet agent wakes up as seldom as it can
-const RECENT_LOOKS = 30;
+const LOOK_MS = 5000; // a quiet agent wakes up as seldom as it can
+const RECENT_LOOKS = 12;
 
 const delaySeconds = new Histogram({
   name: 'nodelet_event_loop_delay_seconds',
-  help: 'How much later than due a timer of the agent ran, sampled every two seconds.',
+  help: 'How much later than due a timer of the agent ran, sampled every five seconds.',
   buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   registers: [metricsRegistry],
 });

@@ -59,9 +59,8 @@ export class LogRotator {
   async run(): Promise<void> {
     this.#tasks.run(async signal => {
       while (!signal.aborted) {
-        // The watches do the work; this is for a host that has none left.
         await sleep(this.#config.containerLogMonitorIntervalMs, { signal });
-        for (const { watch } of this.#logs.values()) watch.lookSoon();
+        for (const { watch } of this.#logs.values()) watch.lookUnlessWatched();
       }
     });
     await this.#tasks.join();

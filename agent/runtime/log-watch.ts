@@ -36,6 +36,11 @@ export class LogWatch implements Disposable {
     this.#timer = setTimeout(() => void this.#look(), LOOK_MS);
   }
 
+  /** For a host that has no watches left to give. */
+  lookUnlessWatched(): void {
+    if (!this.#watcher) this.lookSoon();
+  }
+
   [Symbol.dispose](): void {
     this.#isClosed = true;
     this.#unwatch();
