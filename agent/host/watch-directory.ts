@@ -11,16 +11,25 @@ const BLIND_RECHECK_MS = 1000;
 const INOTIFY_LIMITS: readonly (string | undefined)[] = ['EMFILE', 'ENOSPC'];
 const MAX_PASSES = 10;
 
+export interface WatchDirectoryOptions {
+  readonly signal: AbortSignal;
+  /** Called the moment the kernel tells, before the look whether the watches still hold; for who only reads on. */
+  readonly onEvent?: () => void;
+}
+
 /**
  * Yields at the start and whenever something may have changed in a directory, which may be created later, removed or
  * replaced. Changes in one burst make one yield.
  */
 export async function* watchDirectory(
   path: string,
-  { signal }: { readonly signal: AbortSignal },
+  { signal, onEvent }: WatchDirectoryOptions,
 ): AsyncGenerator<void, void, undefined> {
   const wakeup = new Wakeup();
-  using watchers = new DirectoryWatchers(() => wakeup.wake());
+  using watchers = new DirectoryWatchers(() => {
+    wakeup.wake();
+    onEvent?.();
+  });
   while (!signal.aborted) {
     await watchers.follow(path);
     yield;

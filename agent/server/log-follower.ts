@@ -69,7 +69,9 @@ export class LogFollower {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    for await (const _ of watchDirectory(dirname(this.#source.path), { signal })) {
+    // A line that was appended is read at once; whether there is a new log is looked at beside that.
+    const onEvent = (): void => this.#wakeup.wake();
+    for await (const _ of watchDirectory(dirname(this.#source.path), { signal, onEvent })) {
       await this.#openNew();
       this.#wakeup.wake();
     }
