@@ -16,7 +16,7 @@ import {
   removeConflist,
   writeConflist,
 } from './cni-directory.ts';
-import { listOldReservations, releaseReservation } from './ipam-reservations.ts';
+import { releaseLeftovers } from './network-leftovers.ts';
 import { NetworkSysctls } from './network-sysctls.ts';
 import type { NodeView } from './node-watch.ts';
 import { type PacketRuleInputs, PacketRules } from './packet-rules.ts';
@@ -127,7 +127,6 @@ export class PodNetwork {
       onConfigChanged();
     }
     await this.#sysctls.ensure();
-    await this.#releaseLeftovers(signal);
     this.#startPeers(tasks);
     if (this.#awaitsPeers()) return;
     const nodes = this.#peers.list();
@@ -138,18 +137,9 @@ export class PodNetwork {
       masquerade: config.masquerade,
       signal,
     });
-  }
-
-  /** Addresses of sandboxes that the runtime no longer knows, e.g. because it was killed while it removed them. */
-  async #releaseLeftovers(signal: AbortSignal): Promise<void> {
-    const { listSandboxIds, logger } = this.#deps;
-    const old = await listOldReservations(Date.now());
-    if (old.length === 0) return;
-    const alive = new Set(await listSandboxIds({ signal }));
-    for (const { address, containerId } of old.filter(one => !alive.has(one.containerId))) {
-      await releaseReservation(address);
-      logger.info({ address, sandboxId: containerId }, 'address of a sandbox that is gone released');
-    }
+    // Last: what goes wrong with the past must not keep anything from the present.
+    const { listSandboxIds } = this.#deps;
+    await releaseLeftovers({ listSandboxIds, cniBinDirs: config.cniBinDirs, logger }, { signal });
   }
 
   #awaitsPeers(): boolean {

@@ -1,11 +1,15 @@
-// Packets of both IP families: between pods, through Services, from nodes.
+// Packets of both IP families: between pods, through Services, from nodes. And what happens when something goes wrong with
+// the network: somebody else's configuration, what a runtime forgot.
 import t from 'tap';
 import type { Pod, Service } from '../../agent/api/objects.ts';
+import { IMAGES } from '../../hack/sandbox/images.ts';
 import { ask, askOften, Backends, HTTP_PORT, nodePort } from '../proxy/backends.ts';
+import { readyCondition, uidOf } from '../support/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { useOwnCluster } from './own-sandbox.ts';
 
 t.setTimeout(180_000);
+const { signal } = new AbortController();
 const cluster = await useOwnCluster(t);
 const backends = new Backends(cluster);
 const [node1, node2] = [await cluster.node('node-1'), await cluster.node('node-2')];
@@ -91,3 +95,67 @@ t.test('flushed IPv6 rules are put back, health speaks of both families', async 
   const health = await ask(node2, `${cluster.sandbox.node('node-1').address}:10256`, 'healthz');
   t.match(JSON.parse(health), { status: { IPv4: { healthy: true }, IPv6: { healthy: true } } });
 });
+
+t.test('what a runtime forgets without taking it off the network is released', async t => {
+  const container = { image: IMAGES.web, ports: [{ containerPort: HTTP_PORT, hostPort: 8181 }] };
+  const pod = await cluster.createPod('forgotten', { containers: [container] });
+  await cluster.untilRunning('forgotten');
+  const hostPort = `${nodeAddressOf('node-1', 4)}:8181`;
+  await waitFor('the host port', async () => (await ask(node2, hostPort)).includes('pod forgotten'));
+  const [sandbox] = await node1.sandboxes(uidOf(pod));
+  await node1.node.agent.stop();
+  await cluster.deletePod('forgotten', 0);
+  await forget(await node1.containers(uidOf(pod)), sandbox?.id ?? '');
+  await node1.node.containerd.stop('SIGKILL');
+  await node1.node.containerd.ensureStarted({ signal });
+  const remains = `iptables-save -t nat | grep -c ${sandbox?.id}; ls /var/lib/cni/results | grep -c nodelet-${sandbox?.id}`;
+  t.equal(await node1.shell(`(${remains}) || true`), '1\n1\n', 'it is all still there');
+
+  await node1.shell('touch -d "10 minutes ago" /var/lib/cni/results/* /run/nodelet/cni-ipam/nodelet/*');
+  await node1.node.agent.ensureStarted({ signal });
+  await waitFor('nothing to be left', async () => (await node1.shell(`(${remains}) || true`)) === '0\n0\n');
+  t.match(await ask(node2, hostPort), /refused|Couldn't connect/);
+  await cluster.createPod('next', { containers: [container] });
+  await cluster.untilRunning('next');
+  t.match(await ask(node2, hostPort), 'pod next', 'the port is free for the next one');
+  t.match(await ask(node1, `${inUrl(NEAR[0] ?? '')}:${HTTP_PORT}`), 'near', 'others keep what they have');
+});
+
+t.test('a CNI configuration that breaks or changes hands shows in Ready within a second', async t => {
+  const directory = '/etc/cni/net.d';
+  const other = JSON.stringify({
+    cniVersion: '1.0.0',
+    name: 'other',
+    plugins: [{ type: 'ptp', ipam: { type: 'host-local', ranges: [[{ subnet: '10.250.0.0/24' }]] } }],
+  });
+  const nodeSays = async (): Promise<string> => readyCondition(await cluster.getNode())?.message ?? '';
+  await node1.shell(
+    `echo '{ broken' > ${directory}/.new && mv ${directory}/.new ${directory}/05-other.conflist`,
+  );
+  const brokenAtMs = performance.now();
+  await waitFor('NotReady', async () => /cni|network/i.test(await nodeSays()), { pollMs: 20 });
+  t.ok(performance.now() - brokenAtMs < 3_000, `after ${Math.round(performance.now() - brokenAtMs)} ms`);
+  await node1.shell(
+    `echo '${other}' > ${directory}/.new && mv ${directory}/.new ${directory}/05-other.conflist`,
+  );
+  await cluster.untilNodeReady();
+  t.notMatch(await node1.shell(`ls ${directory}`), '10-nodelet', 'the network is the other one now');
+  t.equal(await node1.shell('ip route show proto 107; iptables-save | grep -c NODELET || true'), '0\n');
+  await node1.shell(`rm ${directory}/05-other.conflist`);
+  await waitFor('our own again', async () => (await node1.shell(`ls ${directory}`)).includes('10-nodelet'));
+  await cluster.untilNodeReady();
+  await waitFor('the way to other nodes', async () => (await ask(node1, `${FAR[0]}:${HTTP_PORT}`)) === 'far');
+});
+
+/** The runtime's own records of a pod go, nothing else. */
+async function forget(containers: readonly { readonly id: string }[], sandboxId: string): Promise<void> {
+  for (const id of [...containers.map(container => container.id), sandboxId]) {
+    const ctr = 'ctr -n k8s.io';
+    await node1.shell(`${ctr} tasks kill -s 9 ${id} || true`);
+    await waitFor('the task to end', async () => {
+      await node1.shell(`${ctr} tasks rm -f ${id} || true`);
+      return !(await node1.shell(`${ctr} tasks list -q`)).includes(id);
+    });
+    await node1.shell(`${ctr} containers rm ${id}`);
+  }
+}
