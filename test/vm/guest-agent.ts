@@ -27,7 +27,12 @@ export class GuestAgent {
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    this.#lines = createInterface({ input: socket })[Symbol.asyncIterator]();
+    const lines = createInterface({ input: socket });
+    this.#lines = lines[Symbol.asyncIterator]();
+    socket.on('error', () => undefined); // its end is what is told: no machine yet, or none any more
+    socket.once('close', () => {
+      lines.close();
+    });
   }
 
   /** Connects, and skips what an earlier connection has left in the channel. */
