@@ -5,6 +5,7 @@ import { findProgram, readText } from './look.ts';
 
 const OLDEST_CONTAINERD: readonly [number, number] = [1, 6];
 const CONTAINERD_CONFIG = '/etc/containerd/config.toml';
+const SYSTEMD_IS_RUNNING = '/run/systemd/system'; // sd_booted(3)
 
 export const runtime: Check = {
   name: 'runtime',
@@ -61,7 +62,14 @@ function checkContainerdConfig({ runtime: { cgroupDriver } }: DoctorContext['con
   const driver = isSystemd ? 'systemd' : 'cgroupfs';
   if (driver !== cgroupDriver) {
     const message = `containerd's cgroup driver is ${driver}, the configuration says ${cgroupDriver}`;
-    remarks.push(warn(`${message}: two hands in one cgroup tree`, `set cgroupDriver: ${driver}`));
+    remarks.push(warn(`${message}: two hands in one cgroup tree`, mendDriver(driver)));
   }
   return remarks;
+}
+
+// Where systemd runs the tree is its own, so there it is the runtime that has to follow.
+function mendDriver(ofContainerd: 'systemd' | 'cgroupfs'): string {
+  return ofContainerd === 'cgroupfs' && existsSync(SYSTEMD_IS_RUNNING)
+    ? `set SystemdCgroup = true for runc in ${CONTAINERD_CONFIG}, then systemctl restart containerd`
+    : `set cgroupDriver: ${ofContainerd}`;
 }

@@ -196,6 +196,17 @@ const ROWS: readonly Row[] = [
     /cgroupDriver: systemd/,
   ],
   [
+    'containerd beside systemd',
+    'runtime',
+    {
+      broken: `${containerd('')}; ${empty('/run')}; mkdir -p /run/systemd/system`,
+      config: 'cgroupDriver: systemd\n',
+    },
+    'warn',
+    /driver is cgroupfs, the configuration says systemd/,
+    /SystemdCgroup = true/,
+  ],
+  [
     'no CNI plugins',
     'cni',
     { config: 'nodelet: { network: { cniBinDirs: [/no/such] } }\n' },
