@@ -144,13 +144,11 @@ export class CertificateManager {
     switch (outcome.kind) {
       case 'issued':
         this.#adopt(await store.replace(outcome.certificate, key, clock.nowMs()));
-        this.#lastTrouble = '';
         this.#failures.reset();
-        this.#refusals.reset();
         this.#log('certificate issued', {
           expires: new Date(this.#current?.facts.notAfterMs ?? 0).toISOString(),
         });
-        return 0;
+        return this.#judgeIssued(names);
       case 'refused':
         renewErrors[this.#kind.name].inc();
         await store.dropPendingKey(); // the same key would find the same refusal
@@ -160,6 +158,22 @@ export class CertificateManager {
         this.#trouble(`nobody has approved it yet: kubectl certificate approve ${outcome.name}`);
         return 0;
     }
+  }
+
+  /** One that is due as soon as it is made comes of a clock that is wrong, and the next one would be no better. */
+  #judgeIssued(names: SubjectAltNames): number {
+    const nowMs = this.#deps.clock.nowMs();
+    const plan = planRotation(this.#current?.facts, names, nowMs);
+    if (plan.kind === 'request' && plan.reason !== 'names') {
+      const now = new Date(nowMs).toISOString();
+      this.#trouble(
+        `the new certificate is ${plan.reason} already: is this machine's clock right? It says ${now}`,
+      );
+      return this.#refusals.nextMs();
+    }
+    this.#lastTrouble = '';
+    this.#refusals.reset();
+    return 0;
   }
 
   #adopt(pair: KeyPair | undefined): void {

@@ -2,12 +2,17 @@
 import { X509Certificate } from 'node:crypto';
 import { lstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
+import { CertificateManager, CLIENT } from '../../agent/join/certificate-manager.ts';
+import { NO_NAMES } from '../../agent/join/certificate-request.ts';
+import { CertificateStore } from '../../agent/join/certificate-store.ts';
 import { useCluster } from '../support/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { createBootstrapToken, NewNode, whoAmI } from './new-node.ts';
 
 t.setTimeout(120_000);
+const DAY_MS = 86_400_000;
 const cluster = await useCluster(t);
 
 t.test('a bootstrap kubeconfig becomes a certificate of the node itself', async t => {
@@ -47,6 +52,31 @@ t.test('a certificate that is due is replaced while requests go on', async t => 
     node.log.messages().some(line => line.startsWith('API credentials read again')),
   );
   t.equal(await whoAmI(api), `system:node:${node.name}`);
+  node.stop.abort();
+  await running;
+});
+
+t.test('a clock that jumps ahead makes one request and a sentence, no storm', async t => {
+  const node = new NewNode(t, cluster);
+  node.writeKubeconfig(-1, 100);
+  const api = await node.connect(await node.prepare());
+  t.teardown(() => api.close());
+  const clock = { nowMs: () => Date.now() + 300 * DAY_MS };
+  const { logger } = node.log;
+  const manager = new CertificateManager(CLIENT, {
+    store: new CertificateStore(node.pkiDirectory, 'kubelet-client'),
+    nodeName: node.name,
+    withClient: async (_reason, use) => await use(api),
+    wantedNames: () => NO_NAMES,
+    clock,
+    logger,
+  });
+  const running = manager.run(node);
+  await waitFor('the sentence', () => node.log.messages().some(line => line.includes('clock right?')));
+  const requests = await node.signingRequests('kube-apiserver-client-kubelet');
+  await setTimeout(1_500); // a storm would be hundreds by then
+  t.same(await node.signingRequests('kube-apiserver-client-kubelet'), requests);
+  t.equal(requests.length, 1);
   node.stop.abort();
   await running;
 });
