@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { NODELET_VERSION } from '../config/version.ts';
 import { type JoinSource, joinNode } from '../join/join-node.ts';
 import { parseBootstrapToken, parseCaPin } from '../join/join-token.ts';
+import { isK3sToken, parseK3sToken } from '../join/k3s-token.ts';
 import { parseDuration } from '../lib/duration.ts';
 import { errorMessage, InvalidError } from '../lib/errors.ts';
 import { pathExists } from '../lib/if-there.ts';
@@ -15,6 +16,8 @@ interface JoinOptions {
   readonly token?: string;
   readonly discoveryTokenCaCertHash: readonly string[];
   readonly discoveryTokenUnsafeSkipCaVerification?: true;
+  readonly k3s?: true;
+  readonly k3sPasswordFile: string;
   readonly bootstrapKubeconfig?: string;
   readonly kubeconfig?: string;
   readonly nodeName: string;
@@ -29,6 +32,9 @@ const EXAMPLES = `
 Examples:
   # with the line that \`kubeadm token create --print-join-command\` prints
   nodelet join 10.0.0.1:6443 --token abcdef.0123456789abcdef --discovery-token-ca-cert-hash sha256:...
+
+  # a cluster of k3s, with the server's /var/lib/rancher/k3s/server/node-token
+  nodelet join 10.0.0.1:6443 --token K10...::server:...
 
   # with a kubeconfig that may ask for node certificates
   nodelet join --bootstrap-kubeconfig ./bootstrap.conf
@@ -46,6 +52,12 @@ export function joinCommand(output: Output, exit: (code: number) => void): Comma
       [],
     )
     .option('--discovery-token-unsafe-skip-ca-verification', 'believe any CA that the token has signed')
+    .option('--k3s', 'the server is one of k3s; a token that begins with K10 says so itself')
+    .option(
+      '--k3s-password-file <path>',
+      "this machine's own password with k3s",
+      '/etc/rancher/node/password',
+    )
     .option('--bootstrap-kubeconfig <path>', 'instead of a token: credentials that may ask for a certificate')
     .option('--kubeconfig <path>', 'instead of a token: credentials of system:node:NAME that work already')
     .option('--node-name <name>', "name of the Node (default: the host's)", hostname().toLowerCase())
@@ -98,6 +110,10 @@ function readSource(server: string | undefined, options: JoinOptions): JoinSourc
   if (given.length !== 1) throw usage('give one of --token, --bootstrap-kubeconfig and --kubeconfig');
   if (kubeconfig !== undefined) return { kind: 'kubeconfig', path: kubeconfig };
   if (bootstrapKubeconfig !== undefined) return { kind: 'bootstrapKubeconfig', path: bootstrapKubeconfig };
+  if (options.k3s || isK3sToken(token ?? '')) {
+    const { k3sPasswordFile: passwordPath } = options;
+    return { kind: 'k3s', server: readServer(server), token: parseK3sToken(token ?? ''), passwordPath };
+  }
   const caPins = options.discoveryTokenCaCertHash.map(parseCaPin);
   if (caPins.length === 0 && !options.discoveryTokenUnsafeSkipCaVerification) {
     throw usage(

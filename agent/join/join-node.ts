@@ -17,14 +17,20 @@ import { NO_NAMES } from './certificate-request.ts';
 import { requestCertificate } from './certificate-signing.ts';
 import { CertificateStore } from './certificate-store.ts';
 import { type DiscoveryRequest, discoverCluster } from './cluster-info.ts';
+import { joinK3s } from './join-k3s.ts';
 import { formatBootstrapToken } from './join-token.ts';
+import type { K3sToken } from './k3s-token.ts';
 import { type KubeconfigUser, readClientPair, writeKubeconfig } from './kubeconfig-file.ts';
 import { mergeConfig } from './merge-config.ts';
 
 export type JoinSource =
   | ({ readonly kind: 'token' } & DiscoveryRequest)
+  | { readonly kind: 'k3s'; readonly server: string; readonly token: K3sToken; readonly passwordPath: string }
   | { readonly kind: 'bootstrapKubeconfig'; readonly path: string }
   | { readonly kind: 'kubeconfig'; readonly path: string };
+
+type BootstrapSource = Exclude<JoinSource, { kind: 'k3s' }>;
+type BootstrapRequest = JoinRequest & { readonly source: BootstrapSource };
 
 export interface JoinRequest {
   readonly source: JoinSource;
@@ -53,17 +59,41 @@ const REQUEST_TIMEOUT_MS = 10_000;
 /** Throws UnavailableError, DeniedError or InvalidError with one clear line. */
 export async function joinNode(request: JoinRequest, options: Options): Promise<JoinOutcome> {
   const paths = pathsOf(request.directory);
-  const cluster = await findCluster(request, options);
+  const { source } = request;
+  if (source.kind === 'k3s') return await joinServerOfK3s(request, source, paths, options);
+  const bootstrapped: BootstrapRequest = { ...request, source };
+  const cluster = await findCluster(bootstrapped, options);
   const present = await findPresent(request, paths.kubeconfig, cluster, options);
   if (present !== undefined) return present;
   await mkdir(request.directory, { recursive: true, mode: 0o750 });
   const settings =
     request.source.kind === 'kubeconfig'
       ? await takeKubeconfig(request, request.source.path, options)
-      : await bootstrap(request, cluster, options);
+      : await bootstrap(bootstrapped, cluster, options);
   await writeAuthority(cluster, paths.authority);
   await writeConfig(request, paths, settings);
   return { kind: 'joined', server: cluster.server, configPath: paths.config };
+}
+
+async function joinServerOfK3s(
+  request: JoinRequest,
+  { server, token, passwordPath }: Extract<JoinSource, { kind: 'k3s' }>,
+  paths: Paths,
+  options: Options,
+): Promise<JoinOutcome> {
+  if (await pathExists(paths.kubeconfig)) {
+    checkSameCluster((await readKubeconfig(paths.kubeconfig)).cluster.server, server);
+  }
+  const places = { kubeconfigPath: paths.kubeconfig, authorityPath: paths.authority, passwordPath };
+  const { nodeIP, settings } = await joinK3s({ ...request, ...places, server, token }, options);
+  await writeConfig({ ...request, nodeIP }, paths, { cluster: settings, bootstrapKubeconfig: undefined });
+  return { kind: 'joined', server, configPath: paths.config };
+}
+
+function checkSameCluster(present: string, asked: string): void {
+  if (present === asked) return;
+  const message = `this machine is a node of ${present}: \`nodelet leave\` first`;
+  throw new InvalidError(message, { code: 'OtherCluster' });
 }
 
 interface Paths {
@@ -82,7 +112,7 @@ function pathsOf(directory: string): Paths {
   };
 }
 
-async function findCluster({ source, report }: JoinRequest, options: Options): Promise<ClusterConfig> {
+async function findCluster({ source, report }: BootstrapRequest, options: Options): Promise<ClusterConfig> {
   if (source.kind !== 'token') return (await readKubeconfig(source.path)).cluster;
   report(`looking for the cluster at ${source.server}`);
   return await discoverCluster(source, options);
@@ -98,10 +128,7 @@ async function findPresent(
   const present = (await pathExists(kubeconfigPath)) ? await readKubeconfig(kubeconfigPath) : undefined;
   if (present === undefined) return undefined;
   const { server } = present.cluster;
-  if (server !== cluster.server) {
-    const message = `this machine is a node of ${server}: \`nodelet leave\` first`;
-    throw new InvalidError(message, { code: 'OtherCluster' });
-  }
+  checkSameCluster(server, cluster.server);
   try {
     const user = await withClient(request, kubeconfigPath, async api => await whoIs(api, options));
     return user === `system:node:${request.nodeName}` ? { kind: 'alreadyJoined', server } : undefined;
@@ -117,7 +144,11 @@ interface Settings {
   readonly bootstrapKubeconfig: string | undefined;
 }
 
-async function bootstrap(request: JoinRequest, cluster: ClusterConfig, options: Options): Promise<Settings> {
+async function bootstrap(
+  request: BootstrapRequest,
+  cluster: ClusterConfig,
+  options: Options,
+): Promise<Settings> {
   const { source, directory } = request;
   const paths = pathsOf(directory);
   if (source.kind === 'token') {
@@ -221,7 +252,7 @@ async function writeAuthority({ ca }: ClusterConfig, path: string): Promise<void
 }
 
 async function writeConfig(
-  { nodeName, nodeIP, certDir }: JoinRequest,
+  { nodeName, nodeIP, certDir, source }: JoinRequest,
   paths: Paths,
   { cluster, bootstrapKubeconfig }: Settings,
 ): Promise<void> {
@@ -231,6 +262,7 @@ async function writeConfig(
     cluster,
     nodelet: nodeIP === undefined ? nodelet : { ...nodelet, nodeIP },
     clientCAFile: paths.authority,
+    rotatesCertificates: source.kind !== 'k3s',
   });
   if (text !== before) await writeFileAtomic(paths.config, text, 0o644);
 }

@@ -14,7 +14,7 @@ export function parseBootstrapToken(text: string): BootstrapToken {
   const match = /^([a-z0-9]{6})\.([a-z0-9]{16})$/.exec(text.trim());
   if (match?.[1] !== undefined && match[2] !== undefined) return { id: match[1], secret: match[2] };
   const problem = text.startsWith('K10')
-    ? 'a token of k3s; nodelet joins clusters of kubeadm, and others by --bootstrap-kubeconfig or --kubeconfig'
+    ? 'it is one of k3s'
     : 'expected 6 and 16 characters of a-z and 0-9 with a dot between, like abcdef.0123456789abcdef';
   throw new InvalidError(`the token is not right: ${problem}`, { code: 'Usage' });
 }

@@ -3,9 +3,13 @@ import { parse } from 'yaml';
 import { mergeConfig } from './merge-config.ts';
 
 const settings = {
-  cluster: { clusterDNS: ['10.96.0.10'], authentication: { x509: { clientCAFile: '/other/ca.crt' } } },
+  cluster: {
+    clusterDNS: ['10.96.0.10'],
+    authentication: { x509: { clientCAFile: '/other/ca.crt' } },
+  },
   nodelet: { kubeconfig: '/etc/nodelet/kubeconfig', bootstrapKubeconfig: undefined },
   clientCAFile: '/etc/nodelet/ca.crt',
+  rotatesCertificates: true,
 };
 
 t.test('mergeConfig() fills an empty file', async t => {

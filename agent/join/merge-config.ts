@@ -9,10 +9,15 @@ export interface JoinSettings {
   /** For the `nodelet` section, in the place of what stands there. */
   readonly nodelet: Readonly<Record<string, string | undefined>>;
   readonly clientCAFile: string;
+  /** Whether the cluster signs requests for new certificates by itself. */
+  readonly rotatesCertificates: boolean;
 }
 
 /** What an administrator has written stays, with its comments; the identity is what this join made. */
-export function mergeConfig(text: string, { cluster, nodelet, clientCAFile }: JoinSettings): string {
+export function mergeConfig(
+  text: string,
+  { cluster, nodelet, clientCAFile, rotatesCertificates }: JoinSettings,
+): string {
   const document = parseMapping(text);
   const defaults = { apiVersion: 'kubelet.config.k8s.io/v1beta1', kind: 'KubeletConfiguration', ...cluster };
   for (const [key, value] of Object.entries(defaults)) {
@@ -20,7 +25,7 @@ export function mergeConfig(text: string, { cluster, nodelet, clientCAFile }: Jo
   }
   // The path is a control plane machine's; here the CA lies where this join put it.
   document.setIn(['authentication', 'x509', 'clientCAFile'], clientCAFile);
-  document.set('rotateCertificates', true);
+  document.set('rotateCertificates', rotatesCertificates);
   for (const [key, value] of Object.entries(nodelet)) {
     if (value === undefined) document.deleteIn(['nodelet', key]);
     else document.setIn(['nodelet', key], value);

@@ -1,5 +1,5 @@
 // `nodelet join` as a person types it: a good token once and twice, each wrong one, each other kind of credentials.
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -8,6 +8,7 @@ import { runCli } from '../../agent/cli/cli.ts';
 import { pinsOf } from '../../agent/join/join-token.ts';
 import { useCluster } from '../support/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { startK3sEndpoints } from './k3s-endpoints.ts';
 import { createBootstrapToken, NewNode } from './new-node.ts';
 
 t.setTimeout(120_000);
@@ -137,4 +138,62 @@ t.test('a kubeconfig that works is taken over', async t => {
   const own = await runJoin(Object.assign(other, { name: node.name }), '--kubeconfig', ready);
   t.equal(own.err, '');
   t.match(readFileSync(other.kubeconfigPath, 'utf8'), 'kubelet-client-current.pem');
+});
+
+t.test('a token of k3s, and each wrong one', async t => {
+  const node = newNode(t);
+  const { authority } = node;
+  const { url, password, nodes } = await startK3sEndpoints(t, authority);
+  const hash = createHash('sha256').update(authority.certificate).digest('hex');
+  const token = `K10${hash}::server:${password}`;
+  const env = ['--k3s-password-file', join(node.directory, 'password')];
+  const first = await runJoin(node, url, '--token', token, ...env);
+  t.equal(first.err, '');
+  t.equal(first.code, 0);
+  t.match(first.out, 'egress-selector-mode', 'what will not work is said');
+  t.match(nodes.get(node.name), /^[0-9a-f]{32}$/);
+  const config: unknown = parse(readFileSync(join(node.directory, 'config.yaml'), 'utf8'));
+  t.match(config, { clusterDNS: ['10.43.0.10'], clusterDomain: 'k3s.local', rotateCertificates: false });
+  const serving = new X509Certificate(readFileSync(join(node.directory, 'serving.crt')));
+  t.match(serving.subjectAltName, `DNS:${node.name}, DNS:localhost, IP Address:127.0.0.1`);
+  // The client certificate is one that the cluster knows.
+  const kubeconfig = readFileSync(node.kubeconfigPath, 'utf8').replace(url, server);
+  writeFileSync(node.kubeconfigPath, kubeconfig);
+  await cluster.sandbox.kubectl(['--kubeconfig', node.kubeconfigPath, 'get', 'nodes'], { signal });
+  writeFileSync(node.kubeconfigPath, kubeconfig.replace(server, url));
+
+  const again = await runJoin(node, url, '--token', password, '--k3s', ...env);
+  t.equal(again.code, 0, 'a short token; said again it renews the certificates');
+  const rows: readonly (readonly [string, readonly string[], number, RegExp])[] = [
+    ['half a token', [url, '--token', 'K10abc::x'], 2, /the token of k3s is not right/],
+    ['a wrong password', [url, '--token', `K10${hash}::server:wrong`], 77, /does not accept the token/],
+    [
+      'another CA',
+      [url, '--token', `K10${'0'.repeat(64)}::server:${password}`],
+      77,
+      /CA of .* is not the one/,
+    ],
+    ['another cluster', [server, '--token', password, '--k3s'], 78, /is a node of .*: `nodelet leave` first/],
+  ];
+  for (const [title, args, code, err] of rows) {
+    const ran = await runJoin(node, ...args, ...env);
+    t.equal(ran.code, code, title);
+    t.match(ran.err, err, title);
+  }
+  const other = Object.assign(newNode(t), { name: node.name });
+  const twin = await runJoin(
+    other,
+    url,
+    '--token',
+    token,
+    '--k3s-password-file',
+    join(other.directory, 'password'),
+  );
+  t.equal(twin.code, 77);
+  const noK3s = await runJoin(other, server, '--token', password, '--k3s');
+  t.equal(noK3s.code, 78);
+  t.match(noK3s.err, /is no server of k3s/);
+  const nobody = await runJoin(other, '127.0.0.1:9', '--token', token);
+  t.equal(nobody.code, 69);
+  t.match(twin.err, /another machine has joined under this name/);
 });
