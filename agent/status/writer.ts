@@ -18,7 +18,7 @@ import { buildStatusPatch } from './patch.ts';
 
 const CONCURRENT_WRITES = 16;
 // A status of a moment in the middle of the work is superseded by the next one, mostly within a fraction of this.
-const PROVISIONAL_MS = 250;
+const PROVISIONAL_MS = 500;
 const RETRY = { initialMs: 200, maxMs: 10_000, jitter: 0.3 } as const;
 
 const writesTotal = new Counter({
