@@ -13,6 +13,7 @@ import { waitFor } from '../support/wait-for.ts';
 const cluster = await useCluster(t);
 const node = await cluster.node();
 const { signal } = new AbortController();
+t.testdir(); // for t.testdirName
 
 const pod = await cluster.createPod('talks', {
   containers: [script('trap "exit 0" TERM; while :; do sleep 1 & wait $!; done'), { image: IMAGES.web }],
@@ -89,6 +90,53 @@ t.test('a client that is killed leaves no session behind', async t => {
   await waitFor('its process to end', async () => (await processes()) === 0);
   t.pass();
 });
+
+// In the container: until the terminal has the first size, and then until it has the second.
+const UNTIL_RESIZED = `
+  until [ "$(stty size)" = "33 77" ]; do sleep 0.1; done; echo first
+  until [ "$(stty size)" = "44 99" ]; do sleep 0.1; done; echo second`;
+
+t.test('a terminal has the size of the one it is shown in, and follows it', async t => {
+  await cluster.createPod('terminal', {
+    restartPolicy: 'Never',
+    containers: [script(`${UNTIL_RESIZED}; read line`, { stdin: true, tty: true })],
+  });
+  await cluster.untilRunning('terminal');
+  const execIn = ['exec', '-it', 'talks', '-c', 'main', '--', 'sh', '-c', UNTIL_RESIZED];
+  await Promise.all([
+    resizeTerminal(execIn, { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'true' }),
+    resizeTerminal(execIn, { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false' }),
+    resizeTerminal(['attach', '-it', 'terminal'], {}),
+  ]);
+  t.pass('exec over WebSocket and SPDY, attach');
+});
+
+/** Runs kubectl in a terminal of its own (script(1)) that changes its size once the first one is known. */
+async function resizeTerminal(args: readonly string[], env: Readonly<Record<string, string>>): Promise<void> {
+  const go = join(t.testdirName, `go-${randomBytes(4).toString('hex')}`);
+  const kubectl = join(cluster.sandbox.paths.bin, 'kubectl');
+  const all = [
+    `--kubeconfig=${cluster.sandbox.adminKubeconfigPath}`,
+    '--namespace',
+    cluster.namespace,
+    ...args,
+  ];
+  const command = [kubectl, ...all].map(word => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+  const resize = `(until [ -e '${go}' ]; do sleep 0.1; done; stty rows 44 cols 99 < /dev/tty)`;
+  const child = spawn('script', ['-qec', `stty rows 33 cols 77; ${resize} & ${command}`, '/dev/null'], {
+    env: { ...process.env, ...env },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  try {
+    await waitFor('the first size', () => text.includes('first'));
+    await writeFile(go, '');
+    await waitFor('the second size', () => text.includes('second'));
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
 
 t.test('port-forward: many connections, a third of them reset', async t => {
   const forward = await cluster.portForward('pod/talks', 8080);
