@@ -38,7 +38,7 @@ export async function drainNode(api: ApiClient, options: DrainOptions): Promise<
     if (names !== said) report(`waiting for ${names}`);
     said = names;
     if (performance.now() > untilMs) {
-      const text = `still on this node: ${names}${why === '' ? '' : ` (${why})`}; nothing was removed`;
+      const text = `still on this node: ${names}${why === '' ? '' : ` (${why})`}; nothing was removed, but no new pods come here: say it again, or undo it with \`kubectl uncordon ${nodeName}\``;
       throw new UnavailableError(text, { code: 'NotDrained' });
     }
     for (const pod of pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined)) {

@@ -99,7 +99,11 @@ const SCRIPTS: Readonly<Record<string, string>> = {
   fi
 fi
 `,
-  prerm: `if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
+  // Its pods stay, for the kubelet that may come in its place.
+  prerm: `if [ "$1" = remove ] && [ -e /etc/nodelet/kubeconfig ]; then
+  echo "nodelet: this machine is a node still, and its pods keep running; 'nodelet leave' would have ended them" >&2
+fi
+if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
   systemctl disable --now --quiet nodelet.service kubelet.service || true
 fi
 `,

@@ -1,5 +1,5 @@
 // The package on a machine that has Debian's own packages and nothing of ours: installed, joined, upgraded, purged.
-import { join } from 'node:path';
+import { join as joinPath } from 'node:path';
 import t from 'tap';
 import { pinsOf } from '../../agent/join/join-token.ts';
 import { timedLog } from '../../hack/sandbox/command.ts';
@@ -24,8 +24,8 @@ t.teardown(async () => {
   await destroySandbox(SANDBOX, progress);
 });
 const sandbox = await createSandbox({ name: SANDBOX, nodeCount: 1 }, progress);
-const packages = join(sandbox.paths.root, 'packages');
-await runOk(join(CHECKOUT, 'hack', 'package'), ['--out', packages, '--quick'], { signal });
+const packages = joinPath(sandbox.paths.root, 'packages');
+await runOk(joinPath(CHECKOUT, 'hack', 'package'), ['--out', packages, '--quick'], { signal });
 const node = sandbox.node();
 const machine = await Machine.boot(node, tree, { signal, packages });
 progress.log('machine has booted');
@@ -48,18 +48,13 @@ t.test('it installs on a plain Debian and waits to be joined', async t => {
 });
 
 t.test('nodelet join makes the machine a Ready node', async t => {
-  await sandbox.kubectl(['create', '-f', '-'], { signal, input: JSON.stringify(tokenSecret()) });
+  await create(tokenSecret());
   await waitFor('the token to be signed', async () => {
     const args = ['get', 'configmap', 'cluster-info', '-n', 'kube-public', '-o', 'jsonpath={.data}'];
     return (await sandbox.kubectl(args, { signal })).includes('jws-kubeconfig-abcdef');
   });
-  const { authority } = await ensureClusterPki(sandbox.paths.pki, sandbox.subnet.controlPlane);
   await sh("echo 'cgroupDriver: systemd' >> /etc/nodelet/config.yaml");
-  const hash = `sha256:${pinsOf(authority.certificate)[0]}`;
-  const said = await sh(
-    `nodelet join ${sandbox.server} --token ${TOKEN} --discovery-token-ca-cert-hash ${hash} --node-ip ${node.address}`,
-  );
-  t.match(said, /joined .* as node-1/);
+  t.match(await join(), /joined .* as node-1/);
   await sandbox.kubectl(['wait', '--for=create', 'node/node-1', '--timeout=30s'], { signal });
   await sandbox.kubectl(['wait', '--for=condition=Ready', 'node/node-1', '--timeout=30s'], { signal });
   t.equal((await sh('systemctl is-active nodelet')).trim(), 'active');
@@ -84,15 +79,56 @@ t.test('nodelet leave moves the pods away and takes the node down', async t => {
     command: ['sleep', '1000'],
   };
   const spec = { nodeName: 'node-1', terminationGracePeriodSeconds: 0, containers: [container] };
-  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'guest' }, spec };
-  await sandbox.kubectl(['create', '-f', '-'], { signal, input: JSON.stringify(pod) });
+  const metadata = { name: 'guest', labels: { app: 'guest' } };
+  await create({ apiVersion: 'v1', kind: 'Pod', metadata, spec });
   await sandbox.kubectl(['wait', '--for=condition=Ready', 'pod/guest', '--timeout=30s'], { signal });
+  const budget = { minAvailable: 1, selector: { matchLabels: { app: 'guest' } } };
+  await create({
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: { name: 'guest' },
+    spec: budget,
+  });
+  const refused = await sh('nodelet leave --timeout 2s 2>&1 || echo exit $?');
+  t.match(
+    refused,
+    /still on this node: default\/guest \(.*disruption budget.*\); nothing was removed.*\nexit 69/,
+  );
+  t.equal((await sh('systemctl is-active nodelet')).trim(), 'active');
+  await sandbox.kubectl(['delete', 'pdb', 'guest'], { signal });
   t.match(await sh('nodelet leave --timeout 30s'), /no node any more/);
   t.equal(await sandbox.kubectl(['get', 'pods'], { signal }), '', 'the pod was evicted');
   t.equal((await sh('ctr -n k8s.io containers list -q')).trim(), '');
   t.equal(await sh('ls /var/lib/kubelet/pki; iptables-save | grep -c KUBE || true'), '0\n');
   t.match(await sh('nodelet doctor; true'), /this machine is no node yet/);
+  t.match(await sh('nodelet leave'), /no node any more/, 'it may be said again');
 });
+
+t.test('a purge of a node that has left and joined again leaves nothing', async t => {
+  await sandbox.kubectl(['delete', 'node', 'node-1', '--ignore-not-found'], { signal });
+  t.match(await join(), /joined .* as node-1/);
+  await sandbox.kubectl(['wait', '--for=create', 'node/node-1', '--timeout=30s'], { signal });
+  await sandbox.kubectl(['wait', '--for=condition=Ready', 'node/node-1', '--timeout=30s'], { signal });
+  await sh('nodelet leave --no-drain');
+  await sh('DEBIAN_FRONTEND=noninteractive apt-get purge --yes nodelet');
+  const left = await sh(
+    'ls -d /etc/nodelet /var/lib/nodelet /run/nodelet /usr/lib/nodelet /usr/bin/nodelet 2>/dev/null || true',
+  );
+  t.equal(left, '');
+});
+
+async function create(object: object): Promise<void> {
+  await sandbox.kubectl(['create', '-f', '-'], { signal, input: JSON.stringify(object) });
+}
+
+/** The line that `kubeadm token create --print-join-command` prints, as the README's step says it. */
+async function join(): Promise<string> {
+  const { authority } = await ensureClusterPki(sandbox.paths.pki, sandbox.subnet.controlPlane);
+  const hash = `sha256:${pinsOf(authority.certificate)[0]}`;
+  return await sh(
+    `nodelet join ${sandbox.server} --token ${TOKEN} --discovery-token-ca-cert-hash ${hash} --node-ip ${node.address}`,
+  );
+}
 
 function tokenSecret(): object {
   const [id = '', secret = ''] = TOKEN.split('.');
