@@ -1,8 +1,10 @@
 // Packets of both IP families: between pods, through Services, from nodes. And what happens when something goes wrong with
 // the network: somebody else's configuration, what a runtime forgot.
+import { join } from 'node:path';
 import t from 'tap';
 import type { Pod, Service } from '../../agent/api/objects.ts';
 import { IMAGES } from '../../hack/sandbox/images.ts';
+import { CHECKOUT } from '../../hack/sandbox/paths.ts';
 import { ask, askOften, Backends, HTTP_PORT, nodePort } from '../proxy/backends.ts';
 import { readyCondition, uidOf } from '../support/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -13,6 +15,7 @@ const { signal } = new AbortController();
 const cluster = await useOwnCluster(t);
 const backends = new Backends(cluster);
 const [node1, node2] = [await cluster.node('node-1'), await cluster.node('node-2')];
+const MAIN = join(CHECKOUT, 'agent', 'main.ts');
 const FAMILIES = [4, 6] as const;
 type Family = (typeof FAMILIES)[number];
 
@@ -146,6 +149,57 @@ t.test('a CNI configuration that breaks or changes hands shows in Ready within a
   await cluster.untilNodeReady();
   await waitFor('the way to other nodes', async () => (await ask(node1, `${FAR[0]}:${HTTP_PORT}`)) === 'far');
 });
+
+t.test('cleanup takes all of it away, and the older iptables does the same work', async t => {
+  const { agent } = node2.node;
+  const isLegacyThere = (await node2.shell('iptables-legacy-save 2>&1 || echo missing')).trim() !== 'missing';
+  if (!isLegacyThere) return t.pass('not installed here');
+  t.teardown(async () => {
+    await useIptables('nft');
+    await agent.ensureStarted({ signal });
+  });
+  await node2.shell('iptables -t nat -N SOMEBODY && iptables -t nat -A SOMEBODY -j RETURN');
+  await agent.stop();
+  await node2.run(process.execPath, MAIN, 'cleanup', '--config', '/etc/nodelet/config.yaml');
+  for (const save of ['iptables-save', 'ip6tables-save']) {
+    t.notMatch(await node2.run(save), /KUBE-|NODELET-/, `${save} has nothing of ours`);
+  }
+  t.match(await node2.run('iptables-save'), ':SOMEBODY', 'but what others made');
+  t.equal(await node2.run('ip', 'route', 'show', 'proto', '107'), '');
+
+  await useIptables('legacy');
+  await agent.ensureStarted({ signal });
+  for (const family of FAMILIES) {
+    const address = inUrl(ofFamily(service.spec?.clusterIPs ?? [], family));
+    await waitFor(address, async () => (await askOften(node2, address)).length === 2);
+    t.same(await askOften(node2, `${inUrl(nodeAddressOf('node-2', family))}:${nodePort(service)}`), [
+      'far',
+      'near',
+    ]);
+    const command = family === 4 ? 'iptables' : 'ip6tables';
+    t.match(await node2.run(`${command}-legacy-save`), 'KUBE-SERVICES');
+    t.notMatch(await node2.run(`${command}-nft-save`), 'KUBE-');
+    await node2.shell(`${command} -t nat -F`);
+    await waitFor('flushed', async () => (await askOften(node2, address)).length === 2, { pollMs: 5 });
+  }
+  await agent.stop();
+  await node2.run(process.execPath, MAIN, 'cleanup', '--config', '/etc/nodelet/config.yaml');
+  t.notMatch(await node2.run('iptables-legacy-save'), /KUBE-|NODELET-/);
+});
+
+/** Which one the node's `iptables` is, as update-alternatives(1) does it. */
+async function useIptables(kind: 'nft' | 'legacy'): Promise<void> {
+  for (const family of ['iptables', 'ip6tables']) {
+    for (const part of ['', '-save', '-restore']) {
+      await node2.run(
+        'ln',
+        '-sf',
+        `/usr/sbin/${family}-${kind}${part}`,
+        `/etc/alternatives/${family}${part}`,
+      );
+    }
+  }
+}
 
 /** The runtime's own records of a pod go, nothing else. */
 async function forget(containers: readonly { readonly id: string }[], sandboxId: string): Promise<void> {

@@ -80,7 +80,7 @@ t.test(`${KILLS} SIGKILLs while endpoints come and go`, async t => {
     cluster.kubectl('label', 'pod', name, 'app=web', '--overwrite');
   for (let kill = 0; kill < KILLS; kill += 1) {
     await agent.ensureStarted({ signal });
-    await delay(150 + (kill % MOMENTS) * 100); // at another step each time
+    await delay(300 + (kill % MOMENTS) * 250); // at another step each time
     await (kill % 2 === 0 ? hide('second') : show('second'));
     await agent.kill();
     t.match(await ask(node, address), /^(steady|second)$/, `kill ${kill}`);
