@@ -5,7 +5,7 @@ import t from 'tap';
 import type { Pod, Service } from '../../agent/api/objects.ts';
 import { IMAGES } from '../../hack/sandbox/images.ts';
 import { CHECKOUT } from '../../hack/sandbox/paths.ts';
-import { ask, askOften, Backends, HTTP_PORT, nodePort } from '../proxy/backends.ts';
+import { ask, askOften, Backends, clusterIP, HTTP_PORT, nodePort } from '../proxy/backends.ts';
 import { readyCondition, uidOf } from '../support/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { useOwnCluster } from './own-sandbox.ts';
@@ -156,6 +156,7 @@ t.test('cleanup takes all of it away, and the older iptables does the same work'
   if (!isLegacyThere) return t.pass('not installed here');
   t.teardown(async () => {
     await useIptables('nft');
+    await node2.shell('iptables -t nat -F SOMEBODY && iptables -t nat -X SOMEBODY');
     await agent.ensureStarted({ signal });
   });
   await node2.shell('iptables -t nat -N SOMEBODY && iptables -t nat -A SOMEBODY -j RETURN');
@@ -182,6 +183,19 @@ t.test('cleanup takes all of it away, and the older iptables does the same work'
     await node2.shell(`${command} -t nat -F`);
     await waitFor('flushed', async () => (await askOften(node2, address)).length === 2, { pollMs: 5 });
   }
+  await t.test('a lock that somebody holds for longer than anybody waits', async t => {
+    const failures = /^kubeproxy_sync_proxy_rules_iptables_restore_failures_total\{ip_family="IPv4"\} (\d+)/m;
+    const count = async (): Promise<number> =>
+      Number(failures.exec(await ask(node2, '127.0.0.1:10249', 'metrics'))?.[1] ?? 0);
+    const before = await count();
+    const holding = node2.shell('flock /run/xtables.lock sh -c "touch /run/held; sleep 7; rm /run/held"');
+    await waitFor('the lock', async () => (await node2.shell('ls /run')).includes('held'));
+    const late = await backends.createService('late', 'web');
+    await waitFor('a failure to be counted', async () => (await count()) > before);
+    await holding;
+    await waitFor('the rules', async () => (await askOften(node2, clusterIP(late))).length === 2);
+    t.ok((await count()) - before <= 2, 'one try after the other, each with its wait');
+  });
   await agent.stop();
   await node2.run(process.execPath, MAIN, 'cleanup', '--config', '/etc/nodelet/config.yaml');
   t.notMatch(await node2.run('iptables-legacy-save'), /KUBE-|NODELET-/);
