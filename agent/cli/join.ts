@@ -14,13 +14,13 @@ import { complain, type Output } from './output.ts';
 
 interface JoinOptions {
   readonly token?: string;
-  readonly discoveryTokenCaCertHash: readonly string[];
+  readonly discoveryTokenCaCertHash?: readonly string[];
   readonly discoveryTokenUnsafeSkipCaVerification?: true;
   readonly k3s?: true;
   readonly k3sPasswordFile: string;
   readonly bootstrapKubeconfig?: string;
   readonly kubeconfig?: string;
-  readonly nodeName: string;
+  readonly nodeName?: string;
   readonly nodeIp?: string;
   readonly timeout: string;
   readonly dir: string;
@@ -44,12 +44,11 @@ It may be said again: what is done stays as it is.`;
 export function joinCommand(output: Output, exit: (code: number) => void): Command {
   return new Command('join')
     .argument('[server]', 'address of the API server, e.g. 10.0.0.1:6443')
-    .option('--token <token>', 'bootstrap token, as from `kubeadm token create`')
+    .option('--token <token>', 'bootstrap token, as from `kubeadm token create`, or a token of k3s')
     .option(
       '--discovery-token-ca-cert-hash <hash>',
       'sha256:... of the public key of the cluster CA; may be given several times',
-      (value: string, previous: readonly string[]) => [...previous, value],
-      [],
+      (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value],
     )
     .option('--discovery-token-unsafe-skip-ca-verification', 'believe any CA that the token has signed')
     .option('--k3s', 'the server is one of k3s; a token that begins with K10 says so itself')
@@ -60,7 +59,7 @@ export function joinCommand(output: Output, exit: (code: number) => void): Comma
     )
     .option('--bootstrap-kubeconfig <path>', 'instead of a token: credentials that may ask for a certificate')
     .option('--kubeconfig <path>', 'instead of a token: credentials of system:node:NAME that work already')
-    .option('--node-name <name>', "name of the Node (default: the host's)", hostname().toLowerCase())
+    .option('--node-name <name>', "name of the Node (default: the host's)")
     .option('--node-ip <addresses>', 'address of the Node, or one per family with a comma')
     .option('--timeout <duration>', 'how long an approval of the certificate is waited for', '5m')
     .option('--dir <path>', 'where configuration and kubeconfig are written', '/etc/nodelet')
@@ -84,11 +83,12 @@ async function join(server: string | undefined, options: JoinOptions, output: Ou
   const timeoutMs = parseDuration(options.timeout);
   if (timeoutMs === undefined)
     throw usage(`--timeout: expected a duration like 5m, got "${options.timeout}"`);
+  const nodeName = (options.nodeName ?? hostname()).trim().toLowerCase();
   const stop = new AbortController();
   const outcome = await joinNode(
     {
       source,
-      nodeName: options.nodeName.trim().toLowerCase(),
+      nodeName,
       nodeIP: options.nodeIp,
       directory: options.dir,
       certDir: options.certDir,
@@ -99,8 +99,8 @@ async function join(server: string | undefined, options: JoinOptions, output: Ou
     { signal: stop.signal },
   );
   if (outcome.kind === 'alreadyJoined')
-    say(`this machine is a node of ${outcome.server} already, as ${options.nodeName}`);
-  else say(`joined ${outcome.server} as ${options.nodeName}; configuration: ${outcome.configPath}`);
+    say(`this machine is a node of ${outcome.server} already, as ${nodeName}`);
+  else say(`joined ${outcome.server} as ${nodeName}; configuration: ${outcome.configPath}`);
   if (options.start) await startService(say);
 }
 
@@ -114,7 +114,7 @@ function readSource(server: string | undefined, options: JoinOptions): JoinSourc
     const { k3sPasswordFile: passwordPath } = options;
     return { kind: 'k3s', server: readServer(server), token: parseK3sToken(token ?? ''), passwordPath };
   }
-  const caPins = options.discoveryTokenCaCertHash.map(parseCaPin);
+  const caPins = (options.discoveryTokenCaCertHash ?? []).map(parseCaPin);
   if (caPins.length === 0 && !options.discoveryTokenUnsafeSkipCaVerification) {
     throw usage(
       'give --discovery-token-ca-cert-hash (`kubeadm token create --print-join-command` prints it), or --discovery-token-unsafe-skip-ca-verification',
