@@ -11,6 +11,9 @@ import type { Log } from '../../hack/sandbox/step.ts';
 /** The static pods that kubeadm makes. */
 export const COMPONENTS = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'];
 
+// kubeadm looks for the image of kube-proxy too, whether it is to run or not.
+const PROGRAMS = [...COMPONENTS, 'kube-proxy'];
+
 interface Options {
   readonly signal: AbortSignal;
   readonly log: Log;
@@ -33,11 +36,11 @@ export async function writeKubeadmFiles(directory: string, options: Options): Pr
 
 async function controlPlaneImage(names: readonly string[], program: string): Promise<ImageSpec> {
   const content = await readFile(program);
-  const links = COMPONENTS.map(
+  const links = PROGRAMS.map(
     name => ({ kind: 'link', path: `usr/local/bin/${name}`, target: 'control-plane' }) as const,
   );
   return {
-    names: names.filter(name => COMPONENTS.some(one => name.includes(`/${one}:`))),
+    names: names.filter(name => PROGRAMS.some(one => name.includes(`/${one}:`))),
     files: [{ kind: 'file', path: 'usr/local/bin/control-plane', content, mode: 0o755 }, ...links],
   };
 }

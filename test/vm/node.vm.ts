@@ -7,6 +7,7 @@ import t from 'tap';
 import { KUBERNETES_VERSION } from '../../agent/config/version.ts';
 import { timedLog } from '../../hack/sandbox/command.ts';
 import { buildContainerdConfig } from '../../hack/sandbox/containerd-config.ts';
+import { IMAGES } from '../../hack/sandbox/images.ts';
 import { quote } from '../../hack/sandbox/shell.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { ensureTools } from '../systemd/debian-tree.ts';
@@ -40,17 +41,20 @@ printf %s ${quote(CONTAINERD)} > /etc/containerd/config.toml
 systemctl restart containerd
 for archive in images test-images; do ctr -n k8s.io images import ${FILES_DIRECTORY}/$archive.tar; done
 for name in kubeadm kubectl; do ln -s ${FILES_DIRECTORY}/control-plane /usr/local/bin/$name; done
+pause=$(kubeadm config images list --kubernetes-version=${KUBERNETES_VERSION} | grep pause)
+ctr -n k8s.io images tag ${IMAGES.pause} $pause
 echo br_netfilter > /etc/modules-load.d/kubernetes.conf && modprobe br_netfilter
 echo net.ipv4.ip_forward=1 > /etc/sysctl.d/kubernetes.conf && sysctl --quiet --system`;
 
-const { signal } = new AbortController();
+const stopping = new AbortController();
+const { signal } = stopping;
+// The machines are processes of their own, which must not outlive this one.
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stopping.abort());
 const progress = { signal, log: timedLog() };
 await ensureTools(TOOLS, progress);
 const disk = await ensureDebianDisk(progress);
 const directory = await mkdtemp(join(tmpdir(), 'nodelet-vm-'));
 t.teardown(async () => {
-  if (!t.passing()) t.comment(await cluster.onFirst('journalctl -u kubelet -n 100').catch(String));
-  await Promise.all([first.destroy(), second.destroy()]);
   await rm(directory, { recursive: true });
   progress.log(`what the consoles said: ${CONSOLES}`);
 });
@@ -62,6 +66,10 @@ const first = new VirtualMachine({ ...shared, name: 'node-1', memoryMiB: 3072, n
 const second = new VirtualMachine({ ...shared, name: 'node-2', memoryMiB: 2048, network: networks[1] });
 const machines = [first, second];
 const cluster = new Cluster(first, second, signal);
+t.teardown(async () => {
+  if (!t.passing()) t.comment(await cluster.onFirst('journalctl -u kubelet -n 100').catch(String));
+  await Promise.all(machines.map(async machine => await machine.destroy()));
+});
 await Promise.all(machines.map(one => one.untilBooted({ signal })));
 progress.log('two machines have booted');
 
