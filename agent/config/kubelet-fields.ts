@@ -76,7 +76,7 @@ const RUNTIME = {
     status: accepted,
     note: 'always NoSwap',
   }),
-  protectKernelDefaults: bool(false, { status: accepted, flag: 'protect-kernel-defaults' }),
+  protectKernelDefaults: bool(false, { flag: 'protect-kernel-defaults' }),
   oomScoreAdj: int(-999, {
     status: accepted,
     flag: 'oom-score-adj',

@@ -6,6 +6,7 @@ import { InvalidError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { TaskGroup } from '../lib/task-group.ts';
 import { HEALTHY, NodeController } from '../node/node-controller.ts';
+import { ensureKernelDefaults } from '../node/node-sysctls.ts';
 import { buildKubeletVersion } from '../node/version.ts';
 import { isAppArmorEnabled, PodAdmission } from '../pod/admission.ts';
 import { ServiceProxy } from '../proxy/service-proxy.ts';
@@ -29,6 +30,7 @@ export async function runNode(
     const text = `nodelet has to run as root, not as user ${process.getuid?.()}: it makes cgroups, mounts and networks`;
     throw new InvalidError(text, { code: 'NotRoot' });
   }
+  await ensureKernelDefaults(config.runtime, logger);
   const tasks = new TaskGroup({ signal: parent });
   const { signal } = tasks;
   await using open = new AsyncDisposableStack(); // what the edges hold open would keep a process that cannot go on

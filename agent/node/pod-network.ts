@@ -4,6 +4,7 @@ import type { ApiClient } from '../api/client.ts';
 import type { NetworkConfig } from '../config/config.ts';
 import { findLink } from '../host/links.ts';
 import { findDefaultRoute } from '../host/routes.ts';
+import { NETWORK_SYSCTLS } from '../host/sysctl.ts';
 import { watchDirectory } from '../host/watch-directory.ts';
 import type { Logger } from '../lib/logger.ts';
 import { OutageLog } from '../lib/outage-log.ts';
@@ -17,7 +18,7 @@ import {
   writeConflist,
 } from './cni-directory.ts';
 import { releaseLeftovers } from './network-leftovers.ts';
-import { NetworkSysctls } from './network-sysctls.ts';
+import { NodeSysctls } from './node-sysctls.ts';
 import type { NodeView } from './node-watch.ts';
 import { type PacketRuleInputs, PacketRules } from './packet-rules.ts';
 import { PeerNodes } from './peer-nodes.ts';
@@ -48,7 +49,7 @@ export class PodNetwork {
   readonly #peers: PeerNodes;
   readonly #routes: PeerRoutes;
   readonly #rules: PacketRules;
-  readonly #sysctls: NetworkSysctls;
+  readonly #sysctls: NodeSysctls;
   #lastPlan: NetworkPlan['kind'] | undefined;
   #peersTask: { readonly abort: AbortController; readonly startedAtMs: number } | undefined;
 
@@ -58,7 +59,7 @@ export class PodNetwork {
     this.#peers = new PeerNodes({ api, logger, onChange: () => this.#wakeup.wake() });
     this.#routes = new PeerRoutes(nodeName, logger);
     this.#rules = new PacketRules(logger);
-    this.#sysctls = new NetworkSysctls(logger);
+    this.#sysctls = new NodeSysctls(NETWORK_SYSCTLS, logger);
   }
 
   async run({ signal }: { signal: AbortSignal }): Promise<void> {
