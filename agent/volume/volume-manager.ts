@@ -69,11 +69,14 @@ interface PodVolumes {
   readonly prepared: Map<string, Prepared>;
   /** The volumes that could not be set up, each with the reason. */
   readonly waiting: Map<string, string>;
+  isToRetry: boolean;
 }
 
 // Several objects of one pod often change together (kubectl apply -k); one write for all of them.
 const COALESCE_MS = 20;
 const CONCURRENT_UPDATES = 8;
+// What stood in the way of an update (a full disk) may have gone, and no change tells of that; as often as the kubelet.
+const UPDATE_RETRY_MS = 60_000;
 
 export class VolumeManager {
   /** ConfigMaps and Secrets by name; shared with whoever builds environments or pulls images. */
@@ -193,6 +196,7 @@ export class VolumeManager {
       serial: new Semaphore(1),
       prepared: new Map<string, Prepared>(),
       waiting: new Map<string, string>(),
+      isToRetry: false,
     };
     this.#pods.set(podUID, entry);
     return entry;
@@ -272,6 +276,12 @@ export class VolumeManager {
       () => this.#updates.run(() => this.#updateAll(podUID, entry, signal), { signal, priority: 0 }),
       { signal, priority: 0 },
     );
+    const isBehind = entry.prepared.values().some(({ problem }) => problem !== undefined);
+    if (!isBehind || entry.isToRetry) return;
+    entry.isToRetry = true;
+    await sleep(UPDATE_RETRY_MS, { signal });
+    entry.isToRetry = false;
+    if (this.#pods.get(podUID) === entry) this.#markDirty(podUID);
   }
 
   async #updateAll(podUID: string, entry: PodVolumes, signal: AbortSignal): Promise<void> {
