@@ -95,6 +95,8 @@ export class FamilyProxy {
   /** undefined: what is in the kernel is not known, the next pass writes everything. */
   #rules: FamilyRules | undefined;
   #context: FamilyContext | undefined;
+  /** Changed and not handed to `onWritten` yet: a write that fails must not forget a Service that is gone. */
+  readonly #owed = new Set<ServiceKey>();
   #generation: string | undefined;
   #deepLookAtMs = 0;
   #creditMs = MAX_CREDIT_MS;
@@ -208,7 +210,7 @@ export class FamilyProxy {
   /** False when there was nothing to write. */
   async #writeChanges(signal: AbortSignal): Promise<boolean> {
     const rules = this.#rules;
-    const changed = this.#changes.take();
+    const changed = this.#takeChanges();
     if (!rules || changed.size === 0) return false;
     const change = new Map<ChainId, readonly string[] | undefined>();
     for await (const chains of this.#replaceAll(rules, changed))
@@ -216,18 +218,30 @@ export class FamilyProxy {
     for (const [id, content] of rules.finish()) change.set(id, content);
     await this.#restore(change, signal);
     this.#logger.debug({ services: changed.size, chains: change.size }, 'Service rules changed');
-    await this.#deps.onWritten({ family: this.#deps.family, services: changed });
+    await this.#tellWritten();
     return change.size > 0;
+  }
+
+  #takeChanges(): ReadonlySet<ServiceKey> {
+    const changed = this.#changes.take();
+    for (const key of changed) this.#owed.add(key);
+    return changed;
+  }
+
+  async #tellWritten(): Promise<void> {
+    await this.#deps.onWritten({ family: this.#deps.family, services: this.#owed });
+    this.#owed.clear();
   }
 
   async #writeAll(context: RuleContext, signal: AbortSignal): Promise<void> {
     const { family, desired } = this.#deps;
     const startedMs = performance.now();
     const observed = await readTables(family, { signal });
-    const goneSince = this.#changes.take();
+    this.#takeChanges();
     const rules = new FamilyRules(context);
     this.#rules = undefined;
     const keys = desired.keys();
+    for (const key of keys) this.#owed.add(key);
     const writer = new BiteWriter({ family, maxLines: this.#biteLines, signal });
     await writer.add(rules.start());
     for await (const chains of this.#replaceAll(rules, keys)) await writer.add(chains);
@@ -236,7 +250,7 @@ export class FamilyProxy {
     await writer.finish(missingJumps(observed));
     this.#generation = await this.#readGeneration();
     this.#rules = rules;
-    await this.#deps.onWritten({ family, services: new Set([...keys, ...goneSince]) });
+    await this.#tellWritten();
     const durationMs = Math.round(performance.now() - startedMs);
     this.#logger.info(
       { services: keys.length, chains: rules.chainCount, durationMs },
