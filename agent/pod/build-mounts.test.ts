@@ -130,10 +130,17 @@ t.test('buildMounts() leaves an image volume to the runtime, where that can', as
   const input = { ...base, container, volumes: new Map([['data', image]]) };
   const spec = { image: 'sha256:1', userSpecifiedImage: 'a.io/app:1' };
   const mount = { containerPath: '/data', image: spec, imageSubPath: 'etc', readonly: true };
-  for (const runtimeVersion of ['containerd://2.1.0', 'containerd://v2.10.1', 'cri-o://1.33.0', undefined]) {
+  for (const runtimeVersion of ['containerd://2.2.0', 'containerd://v2.10.1', 'cri-o://1.33.0', undefined]) {
     t.match(buildMounts({ ...input, runtimeVersion }), { kind: 'ok', mounts: [mount, MESSAGE] });
   }
   for (const runtimeVersion of ['containerd://1.7.24', 'containerd://2.0.5']) {
     t.match(buildMounts({ ...input, runtimeVersion }), { kind: 'refused', message: /needs containerd 2.1/ });
   }
+  const runtimeVersion = 'containerd://2.1.9';
+  t.match(buildMounts({ ...input, runtimeVersion }), {
+    kind: 'refused',
+    message: /subPath needs containerd 2.2/,
+  });
+  const whole = { ...container, volumeMounts: [{ name: 'data', mountPath: '/data' }] };
+  t.match(buildMounts({ ...input, container: whole, runtimeVersion }), { kind: 'ok' });
 });

@@ -102,13 +102,16 @@ function buildImageMount(
   { reference, imageRef }: ImageVolume,
   { variables, runtimeVersion = '' }: MountsInput,
 ): Mount {
-  // It would take the mount for one of a host path without a name, and say so in its own words.
-  if (isWithoutImageVolumes(runtimeVersion)) {
-    const message = `volume "${mount.name}" is an image volume: it needs containerd 2.1, this node has ${runtimeVersion}`;
+  const needs = (what: string, version: string): Mount => {
+    const message = `volume "${mount.name}" is an image volume: ${what} needs containerd ${version}, this node has ${runtimeVersion}`;
     return { kind: 'refused', message };
-  }
+  };
+  // It would take the mount for one of a host path without a name, and say so in its own words.
+  if (isContainerdBefore(2001, runtimeVersion)) return needs('it', '2.1');
   const built = buildSubPath(mount, variables);
   if (built.kind === 'refused') return built;
+  // It would mount the whole image and say nothing.
+  if (built.subPath !== '' && isContainerdBefore(2002, runtimeVersion)) return needs('subPath', '2.2');
   return {
     kind: 'ok',
     mount: {
@@ -120,9 +123,10 @@ function buildImageMount(
   };
 }
 
-function isWithoutImageVolumes(runtimeVersion: string): boolean {
+/** `version` is major times 1000 and minor; false for other runtimes. */
+function isContainerdBefore(version: number, runtimeVersion: string): boolean {
   const [, major, minor] = /^containerd:\/\/v?(\d+)\.(\d+)/.exec(runtimeVersion) ?? [];
-  return major !== undefined && Number(major) * 1000 + Number(minor) < 2001;
+  return major !== undefined && Number(major) * 1000 + Number(minor) < version;
 }
 
 type Recursion = { readonly kind: 'ok'; readonly isRecursive: boolean } | (Mounts & { kind: 'refused' });

@@ -112,6 +112,26 @@ for (const [index, { suite, version }] of RUNTIMES.entries()) {
     });
 
     if (index === 1) {
+      t.test('mounts images as volumes; a subPath that it would ignore is refused', async t => {
+        const volumes = [{ name: 'image', image: { reference: IMAGES.web, pullPolicy: 'IfNotPresent' } }];
+        const mounting = (more: object) => ({
+          nodeName,
+          volumes,
+          containers: [{ ...obedient(), volumeMounts: [{ name: 'image', mountPath: '/image', ...more }] }],
+        });
+        const pod = await cluster.createPod('image', mounting({}));
+        await cluster.untilRunning('image');
+        const node = await cluster.node(nodeName);
+        t.match(await node.exec(uidOf(pod), 'main', 'ls', '/image'), /\bweb\b/);
+        await t.rejects(node.exec(uidOf(pod), 'main', 'touch', '/image/x'), /Read-only file system/);
+        await cluster.createPod('image-part', mounting({ subPath: 'proc' }));
+        const refused = await cluster.untilPod('image-part', 'refused', each =>
+          JSON.stringify(each.status?.containerStatuses ?? []).includes('subPath needs containerd 2.2'),
+        );
+        t.match(statusOf(refused), { state: { waiting: { reason: 'CreateContainerConfigError' } } });
+        for (const name of ['image', 'image-part']) await cluster.deletePod(name, 1);
+      });
+
       t.test('says which cgroup driver it has, and is believed', async t => {
         t.match(await sandbox.node(nodeName).agent.readLog(), "using the runtime's cgroup driver");
         const pod = await cluster.createPod('driver', { nodeName, containers: [obedient()] });
