@@ -53,9 +53,13 @@ export class ControlPlane {
     for (const program of CONTROL_PLANE_PROGRAMS) await this.start(program, { signal });
   }
 
-  async start(program: ControlPlaneProgram, { signal }: { signal: AbortSignal }): Promise<void> {
+  /** Of a flag that is there twice the last one counts, so `extraFlags` may be others of the same names. */
+  async start(
+    program: ControlPlaneProgram,
+    { signal, extraFlags = [] }: { readonly signal: AbortSignal; readonly extraFlags?: readonly string[] },
+  ): Promise<void> {
     if (await this.holder.findDaemon(program)) return;
-    const flags = buildFlags(program, this.#spec);
+    const flags = [...buildFlags(program, this.#spec), ...extraFlags];
     await this.holder.startDaemon(program, join(this.#binDirectory, program), flags, {
       logPath: this.logPath(program),
       signal,

@@ -110,11 +110,19 @@ export class TestCluster {
   }
 
   /** Waits until the node's Ready condition has this status. */
-  async untilNodeReady(status: 'True' | 'False' | 'Unknown' = 'True', name = 'node-1'): Promise<Node> {
-    return await waitFor(`${name} to be Ready=${status}`, async () => {
-      const node = await this.getNode(name);
-      return readyCondition(node)?.status === status ? node : undefined;
-    });
+  async untilNodeReady(
+    status: 'True' | 'False' | 'Unknown' = 'True',
+    name = 'node-1',
+    deadlineMs = 30_000,
+  ): Promise<Node> {
+    return await waitFor(
+      `${name} to be Ready=${status}`,
+      async () => {
+        const node = await this.getNode(name);
+        return readyCondition(node)?.status === status ? node : undefined;
+      },
+      { deadlineMs },
+    );
   }
 
   // ---- Objects
