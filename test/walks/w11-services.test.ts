@@ -1,7 +1,7 @@
 // W11, Services of all kinds, as a person looks at them with kubectl, curl and iptables.
 import t from 'tap';
 import type { Service } from '../../agent/api/objects.ts';
-import { ask, askOften, Backends, clusterIP, HTTP_PORT, nodePort } from '../proxy/backends.ts';
+import { askOften, Backends, clusterIP, nodePort } from '../proxy/backends.ts';
 import { useCluster } from '../support/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -38,19 +38,29 @@ t.test('iptables shows the chains people know', async t => {
   for (const rule of named) t.match(rules, `:${/-j (KUBE-SEP-\S+)/.exec(rule)?.[1] ?? '-'} `);
 });
 
+t.test('sessionAffinity ClientIP keeps a client with one pod', async t => {
+  const service = await backends.createService('sticky', 'web', { sessionAffinity: 'ClientIP' });
+  await waitFor('an answer', async () =>
+    ALL.includes((await askOften(node, clusterIP(service), 1))[0] ?? ''),
+  );
+  t.equal((await askOften(node, clusterIP(service), 30)).length, 1);
+});
+
 t.test('headless and ExternalName have no rules, hand-made endpoints do', async t => {
   await backends.createService('headless', 'web', { clusterIP: 'None' });
   await cluster.create('services', 'elsewhere', {
     spec: { type: 'ExternalName', externalName: 'example.org' },
   });
   const manual = await cluster.create<Service>('services', 'manual', {
-    spec: { ports: [{ port: 80, targetPort: HTTP_PORT }] },
+    spec: { ports: [{ port: 80, targetPort: 6443 }] },
   });
-  const address = (await cluster.getPod('web-b'))?.status?.podIP ?? '';
   await cluster.create('endpoints', 'manual', {
-    subsets: [{ addresses: [{ ip: address }], ports: [{ port: HTTP_PORT }] }],
+    subsets: [{ addresses: [{ ip: cluster.sandbox.subnet.controlPlane }], ports: [{ port: 6443 }] }],
   });
-  await waitFor('the endpoint', async () => (await ask(node, clusterIP(manual))) === 'web-b');
+  const url = `https://${clusterIP(manual)}:80/livez`;
+  await waitFor('an address outside of the cluster', async () => {
+    return (await node.shell(`curl --silent --insecure --max-time 2 ${url} || true`)) === 'ok';
+  });
   const rules = await node.run('iptables-save');
   t.notMatch(rules, `${cluster.namespace}/headless`);
   t.notMatch(rules, `${cluster.namespace}/elsewhere`);
