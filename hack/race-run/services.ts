@@ -186,5 +186,8 @@ function answerAt(turn: Turn, address: string, wanted: string): Answer {
 
 function startPeer({ arena, signal }: Turn, args: readonly string[]): ChildProcess {
   const inNode = ['--target', String(arena.node.holderPid), '--net', process.execPath, PEER, ...args];
-  return spawn('nsenter', inNode, { stdio: ['ignore', 'pipe', 'inherit'], signal });
+  const peer = spawn('nsenter', inNode, { stdio: ['ignore', 'pipe', 'inherit'], signal });
+  // Ended by the signal, or never started: whoever reads its output sees it end.
+  peer.on('error', () => {});
+  return peer;
 }
