@@ -1,6 +1,6 @@
 // What sandboxes leave on the pod network when the runtime forgets them without taking them off it, as when it is killed
 // while it removes them: addresses, host ports and bandwidth limits. An old host port's rule hides the next pod's.
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NETWORK_NAME } from '../../cni/build-conflist.ts';
 import { runCommand } from '../host/command.ts';
@@ -30,9 +30,19 @@ export async function releaseLeftovers(
   if (attachments.length + reservations.length === 0) return;
   const alive = new Set(await listSandboxIds({ signal }));
   for (const { path, attachment } of attachments.filter(one => !alive.has(one.attachment.containerId))) {
-    await detach(attachment, cniBinDirs, signal);
-    await rm(path, { force: true });
-    logger.info({ sandboxId: attachment.containerId }, 'a sandbox that is gone taken off the pod network');
+    const { containerId: sandboxId } = attachment;
+    try {
+      await detach(attachment, cniBinDirs, signal);
+      await rm(path, { force: true });
+      logger.info({ sandboxId }, 'a sandbox that is gone taken off the pod network');
+    } catch (error) {
+      if (signal.aborted) return;
+      logger.warn(
+        { err: error, sandboxId },
+        'a sandbox that is gone is still on the pod network, trying again',
+      );
+      await utimes(path, new Date(), new Date()); // as if it were new: the next try is when it is old again
+    }
   }
   for (const { address, containerId } of reservations.filter(one => !alive.has(one.containerId))) {
     await releaseReservation(address);
