@@ -30,6 +30,9 @@ interface Options {
   readonly signal: AbortSignal;
 }
 
+// An API server that cannot be reached is told, not waited for.
+const API_TIMEOUT_MS = 5_000;
+
 interface List<T> {
   readonly items: readonly T[];
 }
@@ -76,7 +79,7 @@ async function readDesired(
   options: Options,
 ): Promise<ReadonlyMap<string, DesiredPod>> {
   const query = { fieldSelector: `spec.nodeName=${node.name}` };
-  const { items } = await api.get<List<Pod>>(podsPath, { ...options, query });
+  const { items } = await api.get<List<Pod>>(podsPath, { ...options, query, timeoutMs: API_TIMEOUT_MS });
   const ofApi = items.filter(pod => !isMirrorPod(pod)).map(pod => ({ pod, source: 'api' }) as const);
   const manifests =
     pods.staticPodPath === undefined ? [] : await readManifests(pods.staticPodPath, node.name);
@@ -134,7 +137,7 @@ export async function readNode(
   options: Options,
 ): Promise<Node | undefined> {
   try {
-    return await api.get<Node>(nodePath(node.name), options);
+    return await api.get<Node>(nodePath(node.name), { ...options, timeoutMs: API_TIMEOUT_MS });
   } catch (error) {
     if (error instanceof NotFoundError) return undefined;
     throw error;
