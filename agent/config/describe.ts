@@ -9,6 +9,8 @@ import { isRecord } from './resource-fields.ts';
 import type { Settings } from './settings.ts';
 
 const OWN_SECTION = 'nodelet';
+// Its values are what a URL asks for: tokens, mostly. Who may read the configuration may not have them.
+const SECRET_FIELD: FieldName = 'staticPodURLHeader';
 
 export interface DescribedSetting {
   readonly path: string;
@@ -57,7 +59,7 @@ function leaves(settings: Settings): readonly Leaf[] {
 /** The KubeletConfiguration in force, defaults included and without our section, as `/configz` shows it. */
 export function buildKubeletConfiguration(settings: Settings): Readonly<Record<string, unknown>> {
   const document: Record<string, unknown> = { kind: KIND, apiVersion: API_VERSION };
-  for (const { parts, value } of leaves(settings)) {
+  for (const { field, parts, value } of leaves(settings)) {
     if (parts[0] === OWN_SECTION) continue;
     let place = document;
     for (const part of parts.slice(0, -1)) {
@@ -66,7 +68,7 @@ export function buildKubeletConfiguration(settings: Settings): Readonly<Record<s
       place[part] = next;
       place = next;
     }
-    place[parts.at(-1) ?? ''] = value;
+    place[parts.at(-1) ?? ''] = field === SECRET_FIELD && Array.isArray(value) ? ['<masked>'] : value;
   }
   return document;
 }

@@ -268,3 +268,10 @@ t.test('every field accepts its own default', async t => {
     );
   }
 });
+
+t.test('what /configz shows holds no header of the URL for static pods', async t => {
+  const file = 'staticPodURL: https://a.example/pods\nstaticPodURLHeader: {Authorization: [Bearer secret]}\n';
+  const { document, pods } = configOf({ file });
+  t.same(document['staticPodURLHeader'], { Authorization: ['<masked>'] });
+  t.same(pods.staticPodURLHeader, { Authorization: ['Bearer secret'] });
+});
