@@ -65,6 +65,30 @@ t.test('buildStaticPod() keeps what the manifest says itself', async t => {
   t.notMatch(outcome, { pod: { spec: { tolerations: Array } } }, 'the toleration is for files');
 });
 
+t.test('buildStaticPod() takes what is left empty for not given', async t => {
+  const probe = { periodSeconds: 0, initialDelaySeconds: 0, tcpSocket: { port: 80 } };
+  const spec = {
+    restartPolicy: '',
+    dnsPolicy: null,
+    containers: [{ name: 'c', image: 'web:1', imagePullPolicy: '', ports: null, livenessProbe: probe }],
+  };
+  t.match(buildStaticPod(manifest(spec), ORIGIN), {
+    pod: {
+      spec: {
+        restartPolicy: 'Always',
+        dnsPolicy: 'ClusterFirst',
+        containers: [
+          {
+            imagePullPolicy: 'IfNotPresent',
+            ports: undefined,
+            livenessProbe: { periodSeconds: 10, tcpSocket: { port: 80 } },
+          },
+        ],
+      },
+    },
+  });
+});
+
 const container = { name: 'c', image: 'web:1' };
 const fromSecret = { name: 'A', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } };
 const refusals: Readonly<Record<string, readonly [unknown, string]>> = {
@@ -88,6 +112,40 @@ const refusals: Readonly<Record<string, readonly [unknown, string]>> = {
   'a mount of nothing': [
     manifest({ containers: [{ ...container, volumeMounts: [{ name: 'v', mountPath: '/v' }] }] }),
     'spec.containers[0].volumeMounts: there is no volume v',
+  ],
+  'a command that is no list': [
+    manifest({ containers: [{ ...container, command: 'sleep 1' }] }),
+    'spec.containers[0].command: expected a list of strings, got "sleep 1"',
+  ],
+  'a variable that is a number': [
+    manifest({
+      initContainers: [{ ...container, name: 'i', env: [{ name: 'A' }, { name: 'PORT', value: 80 }] }],
+    }),
+    'spec.initContainers[0].env[1].value: expected a string, got 80',
+  ],
+  'an unknown policy': [
+    manifest({ restartPolicy: 'Sometimes' }),
+    'spec.restartPolicy: expected one of Always, OnFailure, Never, got "Sometimes"',
+  ],
+  'a port without its number': [
+    manifest({ containers: [{ ...container, ports: [{ hostPort: 80 }] }] }),
+    'spec.containers[0].ports[0].containerPort: required',
+  ],
+  'a port beyond all ports': [
+    manifest({ containers: [{ ...container, ports: [{ containerPort: 70_000 }] }] }),
+    'spec.containers[0].ports[0].containerPort: expected a whole number from 1 to 65535, got 70000',
+  ],
+  'an amount that is none': [
+    manifest({ containers: [{ ...container, resources: { limits: { memory: 'much' } } }] }),
+    'spec.containers[0].resources.limits: expected a map of quantities like 100m or 64Mi, got {"memory":"much"}',
+  ],
+  'a probe that never comes': [
+    manifest({ containers: [{ ...container, livenessProbe: { periodSeconds: -1 } }] }),
+    'spec.containers[0].livenessProbe.periodSeconds: expected a whole number from 0 on, got -1',
+  ],
+  'labels that are no texts': [
+    manifest({}, { labels: { app: 1 } }),
+    'metadata.labels: expected a map of strings, got {"app":1}',
   ],
   'a service account': [
     manifest({ serviceAccountName: 'a' }),

@@ -11,7 +11,7 @@ export function applyPodDefaults(spec: PodSpec): PodSpec {
     dnsPolicy: 'ClusterFirst',
     enableServiceLinks: true,
     securityContext: {},
-    ...spec,
+    ...withoutEmpty(spec),
     containers: spec.containers.map(withDefaults),
     ...(spec.initContainers ? { initContainers: spec.initContainers.map(withDefaults) } : {}),
   };
@@ -24,7 +24,7 @@ function applyContainerDefaults(container: Container, { hostNetwork }: PodSpec):
     imagePullPolicy: defaultPullPolicy(container.image),
     terminationMessagePath: '/dev/termination-log',
     terminationMessagePolicy: 'File',
-    ...container,
+    ...withoutEmpty(container),
     ...(ports ? { ports: ports.map(port => applyPortDefaults(port, hostNetwork === true)) } : {}),
     ...(limits
       ? { resources: { ...resources, requests: defaultRequests(limits, resources?.requests) } }
@@ -56,5 +56,12 @@ function defaultRequests(
 
 function applyProbeDefaults(probe: Probe): Probe {
   const timing = { timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 };
-  return { ...timing, ...probe };
+  const given = Object.entries(probe).filter(([, value]) => value !== 0); // 0 is as good as nothing here
+  return { ...timing, ...Object.fromEntries(given) };
+}
+
+// What a manifest leaves empty is not given, and has its default.
+function withoutEmpty<T extends object>(given: T): T {
+  const fields = Object.entries(given).filter(([, value]) => value !== null && value !== '');
+  return Object.fromEntries(fields) as T; // of optional fields some are missing
 }

@@ -1,6 +1,8 @@
 // What a static pod's manifest has to be, and may not ask for: nothing of it passes an API server. Sentences for the
 // person who wrote the file. Pure.
 
+import { findShapeProblem } from './static-pod-shapes.ts';
+
 const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const NAME_MAX = 253;
@@ -25,7 +27,12 @@ export function findStaticPodProblem(manifest: unknown): string | undefined {
     return `metadata.namespace: ${JSON.stringify(namespace)} is no DNS label in lower case`;
   }
   if (!isObject(spec)) return 'spec: required';
-  return findContainersProblem(spec) ?? findVolumesProblem(spec) ?? describeReference(findApiReference(spec));
+  return (
+    findContainersProblem(spec) ??
+    findShapeProblem(metadata, spec) ??
+    findVolumesProblem(spec) ??
+    describeReference(findApiReference(spec))
+  );
 }
 
 function findContainersProblem(spec: Json): string | undefined {
