@@ -29,7 +29,7 @@ import { digestOf, type FileProjection, type Payload } from './payload.ts';
 const DATA_LINK = '..data';
 const NEW_DATA_LINK = '..data_tmp';
 const GENERATION_NAME = /^\.\.\d{4}_\d\d_\d\d_\d\d_\d\d_\d\d\./;
-const DIGEST_IN_NAME = /^\.\.[\d_]{19}\.([0-9a-f]{64})\./; // none in what the kubelet wrote
+const DIGEST_IN_NAME = /^\.\.[\d_]{19}\.([0-9a-f]{16})\./; // none in what the kubelet wrote
 const KEEP_GROUP = -1;
 
 export interface WriteOptions {
@@ -62,7 +62,7 @@ export async function restorePublished(directory: string): Promise<boolean> {
   const payload = await readGeneration(join(directory, generation));
   if (payload === undefined) return false;
   const [, digest] = DIGEST_IN_NAME.exec(generation) ?? [];
-  if (digest !== undefined && digest !== digestOf(payload)) return false;
+  if (digest !== undefined && digest !== digestInName(payload)) return false;
   await linkFirstElements(directory, await readdir(directory, { withFileTypes: true }), payload);
   return true;
 }
@@ -100,12 +100,17 @@ async function readGeneration(generationPath: string): Promise<Payload | undefin
   return new Map(await Promise.all(files));
 }
 
+/** Against accidents, not against people: short enough to read a listing. */
+function digestInName(payload: Payload): string {
+  return digestOf(payload).slice(0, 16);
+}
+
 async function publish(
   directory: string,
   payload: Payload,
   { nowMs, isOnDisk = false, beforePublish }: WriteOptions,
 ): Promise<string> {
-  const digest = isOnDisk ? `${digestOf(payload)}.` : '';
+  const digest = isOnDisk ? `${digestInName(payload)}.` : '';
   const generationPath = await mkdtemp(join(directory, `..${timestamp(nowMs)}.${digest}`));
   try {
     await chmod(generationPath, 0o755);
