@@ -1,11 +1,11 @@
 // Reads the descriptions beside this file into typed methods. Tens of milliseconds: once, at the start.
 
 import { join } from 'node:path';
-import protobuf, { type IConversionOptions, type Type } from 'protobufjs';
+import { loadSync, type Options, type PackageDefinition } from '@grpc/proto-loader';
 import type { ContainerdEventsCalls } from './containerd-events.ts';
 import type { ImageServiceCalls, RuntimeServiceCalls } from './runtime.v1.ts';
 
-const RECEIVED: IConversionOptions = { longs: String, enums: String, defaults: true, oneofs: true };
+const OPTIONS: Options = { keepCase: false, longs: String, enums: String, defaults: true, oneofs: true };
 
 /** One call of a service; sent messages may be partial, received ones are complete. */
 export interface RpcMethod<Request, Response> {
@@ -36,60 +36,44 @@ export interface ContainerdEventsV1 {
 
 /** CRI v1; its messages are typed in runtime.v1.ts. */
 export function loadRuntimeV1(): RuntimeV1 {
-  const root = load('runtime.v1.proto');
+  const definitions = load('runtime.v1.proto');
   return {
-    runtimeService: methods<RuntimeServiceCalls>(root, 'runtime.v1.RuntimeService'),
-    imageService: methods<ImageServiceCalls>(root, 'runtime.v1.ImageService'),
+    runtimeService: methods<RuntimeServiceCalls>(definitions, 'runtime.v1.RuntimeService'),
+    imageService: methods<ImageServiceCalls>(definitions, 'runtime.v1.ImageService'),
   };
 }
 
 /** containerd's event service; its messages are typed in containerd-events.ts. */
 export function loadContainerdEvents(): ContainerdEventsV1 {
-  const payloads = ['containerd-task-events.proto', 'containerd-image-events.proto'].map(load);
-  const events = load('containerd-events.proto');
+  const payloads = { ...load('containerd-task-events.proto'), ...load('containerd-image-events.proto') };
   return {
-    events: methods<ContainerdEventsCalls>(events, 'containerd.services.events.v1.Events'),
+    events: methods<ContainerdEventsCalls>(
+      load('containerd-events.proto'),
+      'containerd.services.events.v1.Events',
+    ),
     decodePayload: (typeName, bytes) => {
-      for (const root of payloads) {
-        const found = root.lookup(`.${typeName}`);
-        if (found instanceof protobuf.Type) return decode(found, bytes);
-      }
-      return undefined;
+      const definition = payloads[typeName];
+      return isMessageType(definition) ? definition.deserialize(bytes) : undefined;
     },
   };
 }
 
-function load(file: string): protobuf.Root {
-  const root = new protobuf.Root();
-  root.loadSync(join(import.meta.dirname, file), { keepCase: false });
-  root.resolveAll();
-  return root;
+function load(file: string): PackageDefinition {
+  return loadSync(join(import.meta.dirname, file), OPTIONS);
 }
 
 function methods<Calls extends Record<keyof Calls, CallTypes>>(
-  root: protobuf.Root,
+  definitions: PackageDefinition,
   service: string,
 ): RpcMethods<Calls> {
-  const found = root.lookupService(service).methodsArray.map(method => {
-    const { name, resolvedRequestType: request, resolvedResponseType: response } = method;
-    if (!request || !response) throw new Error(`${service}.${name}: unknown message`);
-    return [name, describeMethod(`/${service}/${name}`, request, response)];
-  });
-  // The methods are known only at run time; generate-types.ts makes `Calls` from the same file.
-  return Object.fromEntries(found) as RpcMethods<Calls>;
+  // The loader knows the methods only at run time; generate-types.ts makes `Calls` from the same file.
+  return definitions[service] as unknown as RpcMethods<Calls>;
 }
 
-function describeMethod(path: string, request: Type, response: Type): RpcMethod<object, unknown> {
-  return {
-    path,
-    requestSerialize: message => {
-      const { buffer, byteOffset, byteLength } = request.encode(request.fromObject(message)).finish();
-      return Buffer.from(buffer, byteOffset, byteLength); // the same memory
-    },
-    responseDeserialize: bytes => decode(response, bytes),
-  };
-}
+type AnyDefinition = PackageDefinition[string];
 
-function decode(type: Type, bytes: Buffer): unknown {
-  return type.toObject(type.decode(bytes), RECEIVED);
+function isMessageType(
+  definition: AnyDefinition | undefined,
+): definition is Extract<AnyDefinition, { format: 'Protocol Buffer 3 DescriptorProto' }> {
+  return definition?.['format'] === 'Protocol Buffer 3 DescriptorProto';
 }
