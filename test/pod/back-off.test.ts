@@ -1,6 +1,7 @@
 // The crash back-off is the container's, not the agent's: who is killed and comes back goes on where it was.
 import t from 'tap';
-import { script, statusOf, uidOf, useCluster } from '../support/cluster.ts';
+import { IMAGES } from '../../hack/sandbox/images.ts';
+import { isReady, script, statusOf, uidOf, useCluster } from '../support/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const cluster = await useCluster(t);
@@ -33,5 +34,39 @@ t.test('an agent that starts anew waits as the one before it would have', async 
   t.ok(waitedMs >= FIRST_BACKOFF_MS, `${waitedMs} ms after the second one ended`); // finishedAt is cut to seconds
   await cluster.untilPod('crashes', 'in its second back-off', found =>
     (statusOf(found).state.waiting?.message ?? '').startsWith('back-off 20s '),
+  );
+});
+
+t.test('a rule of one container makes all of them start over, in the same sandbox', async t => {
+  const exitCodes = { operator: 'In', values: [42] };
+  const restartPolicyRules = [{ action: 'RestartAllContainers', exitCodes }];
+  const once = 'test -f /data/done && exec sleep 1000; touch /data/done; sleep 1; exit 42';
+  const volumeMounts = [{ name: 'data', mountPath: '/data' }];
+  await cluster.createPod('anew', {
+    restartPolicy: 'Never',
+    volumes: [{ name: 'data', emptyDir: {} }],
+    initContainers: [{ name: 'init', image: IMAGES.busybox, command: ['true'] }],
+    containers: [
+      { ...script(once), restartPolicy: 'Never', restartPolicyRules, volumeMounts },
+      script('exec sleep 1000'),
+    ],
+  });
+  const before = await cluster.untilPod(
+    'anew',
+    'with an address',
+    ({ status }) => status?.podIP !== undefined,
+  );
+  const after = await cluster.untilPod('anew', 'started over', pod => {
+    const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
+    const statuses = [...initContainerStatuses, ...containerStatuses];
+    return isReady(pod) && statuses.every(({ restartCount }) => restartCount === 1);
+  });
+  t.equal(after.status?.podIP, before.status?.podIP);
+  const lastState = { terminated: { exitCode: 137, reason: 'RestartingAllContainers' } };
+  t.match(after.status?.initContainerStatuses, [{ lastState }]);
+  t.match(after.status?.containerStatuses, [{ lastState }, { lastState }]);
+  t.match(
+    after.status?.conditions?.find(({ type }) => type === 'AllContainersRestarting'),
+    { status: 'False' },
   );
 });
