@@ -29,6 +29,8 @@ export class LogFollower {
   readonly #wakeup = new Wakeup();
   readonly #waiting: LogTail[] = [];
   #newestInode: number;
+  #opening: Promise<void> = Promise.resolve();
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(source: FollowSource, first: LogTail) {
     this.#source = source;
@@ -40,10 +42,14 @@ export class LogFollower {
     const done = new AbortController();
     const inner = AbortSignal.any([signal, done.signal]);
     const stopListening = this.#source.onChange(() => this.#wakeup.wake());
-    const watching = this.#watch(inner);
+    const watching = this.#watch(inner).catch((error: unknown) => {
+      this.#failure = { error };
+      this.#wakeup.wake();
+    });
     let log = first;
     try {
       while (!signal.aborted) {
+        if (this.#failure) throw this.#failure.error;
         const hasEnded = !this.#source.isRunning();
         if (hasEnded) await this.#openNew();
         yield* log.blocks();
@@ -77,20 +83,28 @@ export class LogFollower {
     }
   }
 
-  async #openNew(): Promise<void> {
-    const { path } = this.#source;
-    const found = await ifThere(stat(path));
-    if (!found || found.ino === this.#newestInode) return;
-    for (const missed of [...(await this.#missedLogs()), path]) {
-      const log = await ifThere(LogTail.open(missed));
-      if (!log) continue;
-      if (this.#waiting.some(({ inode }) => inode === log.inode) || log.inode === this.#newestInode) {
-        await log[Symbol.asyncDispose]();
+  /** One look at a time: two would push the same logs, or in another order. */
+  #openNew(): Promise<void> {
+    this.#opening = this.#opening.then(() => this.#openNewest());
+    return this.#opening;
+  }
+
+  async #openNewest(): Promise<void> {
+    const newest = await ifThere(LogTail.open(this.#source.path));
+    if (!newest) return;
+    if (newest.inode === this.#newestInode) return await newest[Symbol.asyncDispose]();
+    // Listed after the newest was opened: whatever came before it has been rotated by now.
+    for (const path of await this.#missedLogs()) {
+      const log = await ifThere(LogTail.open(path));
+      if (log && log.inode !== newest.inode) {
+        this.#waiting.push(log);
         continue;
       }
-      this.#newestInode = log.inode;
-      this.#waiting.push(log);
+      await log?.[Symbol.asyncDispose]();
+      if (log) break; // it is rotated itself: what is behind it is found when we look again
     }
+    this.#newestInode = newest.inode;
+    this.#waiting.push(newest);
     while (this.#waiting.length > MAX_WAITING_LOGS) await this.#waiting.shift()?.[Symbol.asyncDispose]();
   }
 
