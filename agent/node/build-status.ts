@@ -56,6 +56,7 @@ export interface StatusInputs {
 const DECLARED_FEATURES: readonly string[] = [
   'InPlacePodLevelResourcesVerticalScaling',
   'InPlacePodVerticalScalingInitContainers',
+  'RestartAllContainersOnContainerExits',
 ];
 
 const MAX_NAMES_PER_IMAGE = 5; // as the kubelet; keeps the Node object small
