@@ -20,6 +20,8 @@ const NETLINK_GET_STRICT_CHK = 12;
 
 // The kernel sends dumps in datagrams of at most 32 KiB to a reader that offers so much.
 const RECEIVE_BYTES = 32 * 1024;
+// One object: a route, a link with all its attributes.
+const ANSWER_BYTES = 16 * 1024;
 // struct sockaddr_nl of the kernel: family, padding, port 0, no groups.
 const KERNEL_ADDRESS = Buffer.from([libc.AF_NETLINK, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 // A dump cut up by changes is taken again this often before it is used as it is.
@@ -49,12 +51,7 @@ export async function requestOne(
   protocol = NETLINK_ROUTE,
 ): Promise<NetlinkData | number> {
   using socket = new NetlinkSocket(protocol);
-  socket.send(what, request);
-  for (const reply of socket.receive(what)) {
-    if (reply.kind === 'data') return reply;
-    if (reply.kind === 'error') return reply.errno;
-  }
-  throw new UnavailableError(`${what}: no answer`, { code: 'EAGAIN' });
+  return socket.ask(what, request);
 }
 
 /** Reads a whole table; what `parse` leaves out is not kept. */
@@ -90,7 +87,8 @@ async function dumpOnce<T>(
   }
 }
 
-class NetlinkSocket implements Disposable {
+/** Kept open by those who ask the same thing all the time. */
+export class NetlinkSocket implements Disposable {
   readonly #fd: number;
   #sequence = 0;
 
@@ -105,9 +103,19 @@ class NetlinkSocket implements Disposable {
     if (libc.sendTo(this.#fd, message, KERNEL_ADDRESS) < 0) throw libc.lastError(what);
   }
 
+  /** A question that has one answer; an errno as number when the kernel has none. */
+  ask(what: string, request: NetlinkRequest, answerBytes = ANSWER_BYTES): NetlinkData | number {
+    this.send(what, request);
+    for (const reply of this.receive(what, answerBytes)) {
+      if (reply.kind === 'data') return reply;
+      if (reply.kind === 'error') return reply.errno;
+    }
+    throw new UnavailableError(`${what}: no answer`, { code: 'EAGAIN' });
+  }
+
   /** The replies of the next datagram. */
-  receive(what: string): readonly NetlinkReply[] {
-    const buffer = Buffer.allocUnsafe(RECEIVE_BYTES);
+  receive(what: string, sizeBytes = RECEIVE_BYTES): readonly NetlinkReply[] {
+    const buffer = Buffer.allocUnsafe(sizeBytes);
     const length = libc.receive(this.#fd, buffer);
     if (length < 0) throw libc.lastError(what);
     if (length > buffer.length) throw new UnavailableError(`${what}: answer cut off`, { code: 'EMSGSIZE' });

@@ -248,7 +248,7 @@ export class FamilyProxy {
     await writer.add(rules.finish());
     for (const bite of planBites(rules.staleChains(observed), this.#biteLines)) await writer.add(bite);
     await writer.finish(missingJumps(observed));
-    this.#generation = await this.#readGeneration();
+    this.#generation = this.#readGeneration();
     this.#rules = rules;
     await this.#tellWritten();
     const durationMs = Math.round(performance.now() - startedMs);
@@ -275,7 +275,7 @@ export class FamilyProxy {
     const { family } = this.#deps;
     const bites = planBites(change, this.#biteLines);
     for (const bite of bites) await restoreRules({ family, input: buildRestoreInput(bite), signal });
-    if (bites.length > 0) this.#generation = await this.#readGeneration();
+    if (bites.length > 0) this.#generation = this.#readGeneration();
   }
 
   get #biteLines(): number {
@@ -301,7 +301,7 @@ export class FamilyProxy {
   // ---- Looking after them
 
   async #isDamaged(signal: AbortSignal): Promise<boolean> {
-    const generation = await this.#readGeneration();
+    const generation = this.#readGeneration();
     if (generation === this.#generation || performance.now() < this.#deepLookAtMs) return false;
     const startedMs = performance.now();
     const observed = await readTables(this.#deps.family, { signal });
@@ -314,7 +314,7 @@ export class FamilyProxy {
     return true;
   }
 
-  async #readGeneration(): Promise<string> {
-    return this.#backend === undefined ? '' : await readRulesGeneration(this.#deps.family, this.#backend);
+  #readGeneration(): string {
+    return this.#backend === undefined ? '' : readRulesGeneration(this.#deps.family, this.#backend);
   }
 }
