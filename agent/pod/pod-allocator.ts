@@ -9,6 +9,7 @@ import { buildPodResources, buildQosClass } from '../resources/pod-resources.ts'
 import type { ResourceCheckpoint } from '../resources/resource-checkpoint.ts';
 import type { PodAdmission } from './admission.ts';
 import type { DesiredPod, ResizeDecision } from './desired-pod.ts';
+import { podNamespace } from './naming.ts';
 import type { PodEvents } from './pod-events.ts';
 import { formatResize } from './resize-events.ts';
 
@@ -85,7 +86,7 @@ export class PodAllocator {
     const { allocated, events, logger } = this.#deps;
     const { pod } = asked;
     allocated.set(pod.metadata.uid ?? '', allocationOf(pod));
-    logger.info({ podUID: pod.metadata.uid, pod: pod.metadata.name }, 'pod resize started');
+    logger.info(logFields(pod), 'pod resize started');
     events.pod(pod, 'Normal', 'ResizeStarted', formatResize('started', pod));
     const { generation } = pod.metadata;
     return { ...asked, resize: generation === undefined ? {} : { generation } };
@@ -96,7 +97,7 @@ export class PodAllocator {
     { reason, message }: { readonly reason: 'Deferred'; readonly message: string },
   ): void {
     const { events, logger } = this.#deps;
-    logger.warn({ podUID: pod.metadata.uid, pod: pod.metadata.name, reason: message }, 'pod resize deferred');
+    logger.warn({ ...logFields(pod), reason: message }, 'pod resize deferred');
     events.pod(pod, 'Warning', `Resize${reason}`, formatResize(reason, pod, message));
   }
 }
@@ -119,4 +120,8 @@ export function compareResizes(a: DesiredPod, b: DesiredPod): number {
 export function isGrowing(asked: Pod, given: Pod): boolean {
   const [to, from] = [buildPodResources(asked.spec).requests, buildPodResources(given.spec).requests];
   return to.cpuMilli > from.cpuMilli || to.memoryBytes > from.memoryBytes;
+}
+
+function logFields(pod: Pod): { readonly pod: string; readonly podUID: string | undefined } {
+  return { pod: `${podNamespace(pod)}/${pod.metadata.name}`, podUID: pod.metadata.uid };
 }

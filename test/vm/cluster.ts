@@ -74,13 +74,18 @@ export class Cluster {
     await this.kubectl(`apply -f - <<'END'\n${JSON.stringify(pod)}\nEND`);
   }
 
-  /** The pod's cgroup below /sys/fs/cgroup, as the kernel tells it of the container's first process. */
+  /** The pod's cgroup below /sys/fs/cgroup. */
   async sliceOf(pod: string): Promise<string> {
+    return (await this.scopeOf(pod)).replace(/\/cri-containerd-\w+\.scope$/, '');
+  }
+
+  /** The cgroup of the pod's container below /sys/fs/cgroup, as the kernel tells it of the first process. */
+  async scopeOf(pod: string): Promise<string> {
     const status = `{.status.containerStatuses[0].containerID}`;
     const id = (await this.kubectl(`get pod ${pod} -o jsonpath=${status}`)).replace(/^.*\//, '');
     const pid = `$(ctr -n k8s.io tasks list | awk '$1 == "${id}" { print $2 }')`;
     const path = await this.onSecond(`cat /proc/${pid}/cgroup`);
-    return /^0::\/(.*)\/cri-containerd-\w+\.scope$/m.exec(path)?.[1] ?? path;
+    return /^0::\/(.*)$/m.exec(path)?.[1] ?? path;
   }
 
   /** What those files of a cgroup on the second machine hold. */

@@ -128,6 +128,9 @@ function buildArguments(
   ].flat();
 }
 
+/** Made by QEMU of its router's address, 10.0.2.2. */
+export const ROUTER_MAC = '52:55:0a:00:02:02';
+
 /** Two machines on one wire, with QEMU's own router at the first: `first` and `second` are the wire's ends. */
 export function buildNetworks(directory: string): readonly [first: string[], second: string[]] {
   const ends = ['first', 'second'].map(name => join(directory, `${name}.wire`));
