@@ -118,7 +118,13 @@ t.test('nodelet join adds the other machine', async t => {
   t.match(await cluster.onSecond(line.replace('kubeadm', 'nodelet')), /joined .* as node-2/);
   await cluster.untilNodeReady('node-2');
   progress.log('both nodes are ready');
-  await cluster.kubectl('-n kube-system rollout status deployment/coredns --timeout=180s');
+  try {
+    await cluster.kubectl('-n kube-system rollout status deployment/coredns --timeout=180s');
+  } catch (error) {
+    t.comment(await cluster.kubectl('-n kube-system describe pods --selector=k8s-app=kube-dns'));
+    t.comment(await cluster.kubectl('-n kube-system logs --selector=k8s-app=kube-dns --prefix --tail=50'));
+    throw error;
+  }
   const { exitCode, stdout } = await cluster.second.exec('nodelet doctor', { signal });
   t.equal(exitCode, 0, stdout);
 });
