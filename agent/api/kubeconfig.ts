@@ -3,6 +3,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { errorMessage, InvalidError } from '../lib/errors.ts';
 import { isMissing } from '../lib/if-there.ts';
+import { isRecord } from '../lib/is-record.ts';
 
 /** Bytes written into the kubeconfig, or a file that is read again when it changes. */
 export type Material =
@@ -72,7 +73,7 @@ export function parseKubeconfig(text: string, path: string, context?: string): K
   } catch (error) {
     return fail(`not valid YAML: ${errorMessage(error).split('\n')[0]}`);
   }
-  if (!isMapping(root)) return fail('empty, or not a mapping');
+  if (!isRecord(root)) return fail('empty, or not a mapping');
   const contextName = context ?? asText(root['current-context']);
   if (!contextName) return fail('current-context is not set');
   const chosen = named(root, 'contexts', 'context', contextName) ?? fail(`no context "${contextName}"`);
@@ -123,7 +124,7 @@ function parseUser(user: Mapping, read: FieldReader, fail: Fail): UserConfig {
         ? { kind: 'data', content: token }
         : undefined,
     basic: username ? { username, password: asText(user['password']) ?? '' } : undefined,
-    exec: isMapping(user['exec']) ? parseExec(user['exec'], read, fail) : undefined,
+    exec: isRecord(user['exec']) ? parseExec(user['exec'], read, fail) : undefined,
   };
 }
 
@@ -133,7 +134,7 @@ function parseExec(exec: Mapping, read: FieldReader, fail: Fail): ExecConfig {
   if (!EXEC_API_VERSIONS.has(apiVersion)) fail(`user.exec.apiVersion "${apiVersion}" is not supported`);
   if (exec['interactiveMode'] === 'Always')
     fail('user.exec.interactiveMode Always: a daemon cannot ask anybody');
-  const variables = Array.isArray(exec['env']) ? exec['env'].filter(isMapping) : [];
+  const variables = Array.isArray(exec['env']) ? exec['env'].filter(isRecord) : [];
   return {
     apiVersion,
     // A bare name is looked up in PATH, anything with a slash is relative to the kubeconfig.
@@ -176,14 +177,10 @@ class FieldReader {
 function named(root: Mapping, list: string, item: string, name: string): Mapping | undefined {
   const entries: unknown = root[list];
   if (!Array.isArray(entries)) return undefined;
-  const entry: unknown = entries.find(candidate => isMapping(candidate) && candidate['name'] === name);
-  if (!isMapping(entry)) return undefined;
+  const entry: unknown = entries.find(candidate => isRecord(candidate) && candidate['name'] === name);
+  if (!isRecord(entry)) return undefined;
   const value = entry[item];
-  return isMapping(value) ? value : {};
-}
-
-function isMapping(value: unknown): value is Mapping {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isRecord(value) ? value : {};
 }
 
 /** A non-empty string. */

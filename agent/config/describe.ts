@@ -1,11 +1,11 @@
 // The configuration for people: as a file that would give the same again, and field by field.
 
 import { Document, type Node, Pair, Scalar, YAMLMap } from 'yaml';
+import { isRecord } from '../lib/is-record.ts';
 import { API_VERSION, KIND } from './document.ts';
 import type { FieldStatus } from './field.ts';
 import { FIELD_NAMES, type FieldName, fieldOf } from './fields.ts';
 import { formatOrigin, type Origin } from './origin.ts';
-import { isRecord } from './resource-fields.ts';
 import type { Settings } from './settings.ts';
 
 const OWN_SECTION = 'nodelet';

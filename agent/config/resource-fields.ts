@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import { closest } from '../lib/closest.ts';
+import { isRecord } from '../lib/is-record.ts';
 import { formatQuantity, parseQuantity } from '../lib/quantity.ts';
 import type { EvictionAmount, EvictionSignal, NodeTaint, PriorityShutdownGrace } from './config.ts';
 import {
@@ -175,10 +176,6 @@ function parseList<T>(
       );
   }
   return problems.length > 0 ? { ok: false, problems } : good(values);
-}
-
-export function isRecord(raw: unknown): raw is Readonly<Record<string, unknown>> {
-  return typeof raw === 'object' && raw !== null && !Array.isArray(raw);
 }
 
 /** API conventions: an optional DNS prefix and a name of at most 63 characters. */

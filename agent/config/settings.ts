@@ -1,9 +1,9 @@
 // Layers on top of each other, then defaults: one value and one origin for every field.
 
+import { isRecord } from '../lib/is-record.ts';
 import type { Assignment } from './assignment.ts';
 import { FIELD_NAMES, type FieldName, fieldOf, type Values } from './fields.ts';
 import type { Origin } from './origin.ts';
-import { isRecord } from './resource-fields.ts';
 
 export interface Setting {
   readonly field: FieldName;

@@ -1,5 +1,7 @@
 // The range of IDs that a pod's user namespace has on the host (KEP-127), in the kubelet's file. Pure.
 
+import { isRecord } from '../lib/is-record.ts';
+
 export interface IDRange {
   /** What root of the pod is on the host; the same for users and groups. */
   readonly hostId: number;
@@ -41,15 +43,11 @@ export function parseRange(text: string): IDRange {
 }
 
 function findMapping(file: unknown, key: string): IDRange | undefined {
-  const list: unknown = isObject(file) ? file[key] : undefined;
+  const list: unknown = isRecord(file) ? file[key] : undefined;
   if (!Array.isArray(list) || list.length !== 1) return undefined;
   const [mapping]: unknown[] = list;
-  if (!isObject(mapping)) return undefined;
+  if (!isRecord(mapping)) return undefined;
   const { hostId, containerId = 0, length } = mapping;
   if (typeof hostId !== 'number' || typeof length !== 'number') return undefined;
   return containerId === 0 && hostId > 0 && length > 0 ? { hostId, length } : undefined;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }

@@ -1,6 +1,7 @@
 // What a static pod's manifest has to be, and may not ask for: nothing of it passes an API server. Sentences for the
 // person who wrote the file. Pure.
 
+import { isRecord } from '../lib/is-record.ts';
 import { findShapeProblem } from './static-pod-shapes.ts';
 
 const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -12,12 +13,12 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** Why the manifest makes no pod; undefined when it does. */
 export function findStaticPodProblem(manifest: unknown): string | undefined {
-  if (!isObject(manifest)) return 'expected one Pod object';
+  if (!isRecord(manifest)) return 'expected one Pod object';
   if (manifest['kind'] !== 'Pod' || manifest['apiVersion'] !== 'v1') {
     return `expected apiVersion v1 and kind Pod, got ${String(manifest['apiVersion'])} and ${String(manifest['kind'])}`;
   }
   const { metadata, spec } = manifest;
-  if (!isObject(metadata) || typeof metadata['name'] !== 'string' || metadata['name'] === '') {
+  if (!isRecord(metadata) || typeof metadata['name'] !== 'string' || metadata['name'] === '') {
     return 'invalid pod: name is needed for the pod';
   }
   if (!isName(metadata['name']))
@@ -26,7 +27,7 @@ export function findStaticPodProblem(manifest: unknown): string | undefined {
   if (namespace !== undefined && (typeof namespace !== 'string' || !isLabel(namespace))) {
     return `metadata.namespace: ${JSON.stringify(namespace)} is no DNS label in lower case`;
   }
-  if (!isObject(spec)) return 'spec: required';
+  if (!isRecord(spec)) return 'spec: required';
   return (
     findContainersProblem(spec) ??
     findShapeProblem(metadata, spec) ??
@@ -45,8 +46,8 @@ function findContainersProblem(spec: Json): string | undefined {
   for (const field of ['initContainers', 'containers'] as const) {
     for (const [index, container] of asList(spec[field]).entries()) {
       const where = `spec.${field}[${index}]`;
-      const name = isObject(container) ? container['name'] : undefined;
-      if (!isObject(container) || typeof name !== 'string' || !isLabel(name)) {
+      const name = isRecord(container) ? container['name'] : undefined;
+      if (!isRecord(container) || typeof name !== 'string' || !isLabel(name)) {
         return `${where}.name: a DNS label in lower case is required`;
       }
       if (names.has(name)) return `${where}.name: ${name} is there twice`;
@@ -62,9 +63,9 @@ function findContainersProblem(spec: Json): string | undefined {
 }
 
 function findMountProblem(container: Json, spec: Json, where: string): string | undefined {
-  const volumes = new Set(asList(spec['volumes']).map(volume => (isObject(volume) ? volume['name'] : '')));
+  const volumes = new Set(asList(spec['volumes']).map(volume => (isRecord(volume) ? volume['name'] : '')));
   for (const mount of asList(container['volumeMounts'])) {
-    if (!isObject(mount) || typeof mount['mountPath'] !== 'string' || mount['mountPath'] === '') {
+    if (!isRecord(mount) || typeof mount['mountPath'] !== 'string' || mount['mountPath'] === '') {
       return `${where}.volumeMounts: mountPath is required`;
     }
     if (!volumes.has(mount['name'])) {
@@ -77,7 +78,7 @@ function findMountProblem(container: Json, spec: Json, where: string): string | 
 function findVolumesProblem(spec: Json): string | undefined {
   const names = new Set<unknown>();
   for (const volume of asList(spec['volumes'])) {
-    if (!isObject(volume) || typeof volume['name'] !== 'string') return 'spec.volumes: each needs a name';
+    if (!isRecord(volume) || typeof volume['name'] !== 'string') return 'spec.volumes: each needs a name';
     if (names.has(volume['name'])) return `spec.volumes: ${volume['name']} is there twice`;
     names.add(volume['name']);
   }
@@ -92,10 +93,10 @@ function describeReference(reference: string | undefined): string | undefined {
 function findApiReference(spec: Json): string | undefined {
   if (spec['serviceAccountName'] || spec['serviceAccount']) return 'serviceaccounts';
   if (asList(spec['imagePullSecrets']).length > 0) return 'secrets';
-  const containers = [...asList(spec['initContainers']), ...asList(spec['containers'])].filter(isObject);
+  const containers = [...asList(spec['initContainers']), ...asList(spec['containers'])].filter(isRecord);
   const references = containers.flatMap(container => [
     ...asList(container['envFrom']),
-    ...asList(container['env']).map(variable => (isObject(variable) ? variable['valueFrom'] : undefined)),
+    ...asList(container['env']).map(variable => (isRecord(variable) ? variable['valueFrom'] : undefined)),
   ]);
   if (references.some(reference => hasKey(reference, 'secretRef', 'secretKeyRef'))) return 'secrets';
   if (references.some(reference => hasKey(reference, 'configMapRef', 'configMapKeyRef'))) return 'configmaps';
@@ -126,17 +127,13 @@ const REFERENCING_SOURCES: Readonly<Record<string, string>> = {
 };
 
 function findVolumeReference(volume: unknown): string | undefined {
-  if (!isObject(volume)) return undefined;
+  if (!isRecord(volume)) return undefined;
   const kind = Object.keys(REFERENCING_VOLUMES).find(key => hasKey(volume, key));
   if (kind !== undefined) return REFERENCING_VOLUMES[kind];
   const projected = volume['projected'];
-  const sources = isObject(projected) ? asList(projected['sources']) : [];
+  const sources = isRecord(projected) ? asList(projected['sources']) : [];
   const source = Object.keys(REFERENCING_SOURCES).find(key => sources.some(found => hasKey(found, key)));
   return source === undefined ? undefined : REFERENCING_SOURCES[source];
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function asList(value: unknown): readonly unknown[] {
@@ -144,7 +141,7 @@ function asList(value: unknown): readonly unknown[] {
 }
 
 function hasKey(value: unknown, ...keys: readonly string[]): boolean {
-  return isObject(value) && keys.some(key => value[key] !== undefined && value[key] !== null);
+  return isRecord(value) && keys.some(key => value[key] !== undefined && value[key] !== null);
 }
 
 function isName(text: string): boolean {

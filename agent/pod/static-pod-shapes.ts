@@ -1,6 +1,7 @@
 // Whether the fields of a manifest have the types and values that the API has for them. A server would refuse others; here
 // they would go wrong later, where nobody can tell which file they came from. Pure.
 
+import { isRecord } from '../lib/is-record.ts';
 import { parseQuantity } from '../lib/quantity.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -12,17 +13,17 @@ const PORT_MAX = 65_535;
 
 const text: Shape = value => (typeof value === 'string' ? undefined : 'a string');
 const flag: Shape = value => (typeof value === 'boolean' ? undefined : 'true or false');
-const object: Shape = value => (isObject(value) ? undefined : 'an object');
+const object: Shape = value => (isRecord(value) ? undefined : 'an object');
 const texts: Shape = value =>
   Array.isArray(value) && value.every(item => typeof item === 'string') ? undefined : 'a list of strings';
 const objects: Shape = value =>
-  Array.isArray(value) && value.every(isObject) ? undefined : 'a list of objects';
+  Array.isArray(value) && value.every(isRecord) ? undefined : 'a list of objects';
 const textMap: Shape = value =>
-  isObject(value) && Object.values(value).every(item => typeof item === 'string')
+  isRecord(value) && Object.values(value).every(item => typeof item === 'string')
     ? undefined
     : 'a map of strings';
 const quantities: Shape = value =>
-  isObject(value) && Object.values(value).every(isQuantity)
+  isRecord(value) && Object.values(value).every(isQuantity)
     ? undefined
     : 'a map of quantities like 100m or 64Mi';
 
@@ -154,7 +155,7 @@ function checkEach(
 }
 
 function check(value: unknown, shapes: Readonly<Record<string, Shape>>, where: string): string | undefined {
-  if (!isObject(value)) return undefined; // not there, or told of by whoever holds it
+  if (!isRecord(value)) return undefined; // not there, or told of by whoever holds it
   return first(Object.entries(shapes), ([key, shape]) => {
     const field = value[key];
     const expected = isAbsent(field) ? undefined : shape(field);
@@ -173,15 +174,11 @@ function first<T>(items: Iterable<T>, find: (item: T) => string | undefined): st
 }
 
 function listOf(value: unknown): readonly Json[] {
-  return Array.isArray(value) ? value.filter(isObject) : [];
+  return Array.isArray(value) ? value.filter(isRecord) : [];
 }
 
 function isAbsent(value: unknown): boolean {
   return value === undefined || value === null;
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isQuantity(value: unknown): boolean {
