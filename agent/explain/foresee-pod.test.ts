@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { Container, Pod } from '../api/objects.ts';
-import { buildContainerHash } from '../pod/naming.ts';
-import type { ObservedContainer, ObservedPod } from '../runtime/observed-pod.ts';
+import { runningContainer } from '../pod/running-container.fixture.ts';
+import type { ObservedPod } from '../runtime/observed-pod.ts';
 import { foreseePod } from './foresee-pod.ts';
 
 const NOW_MS = 1_000_000;
@@ -13,32 +13,6 @@ const POD: Pod = {
   metadata: { name: 'p', namespace: 'n', uid: 'u' },
   spec: { containers: [web, side], initContainers: [first], restartPolicy: 'Always' },
 };
-
-function running(container: Container, changes: Partial<ObservedContainer> = {}): ObservedContainer {
-  return {
-    id: `${container.name}-0`,
-    sandboxId: 's0',
-    name: container.name,
-    attempt: 0,
-    state: 'running',
-    createdAtMs: 1,
-    startedAtMs: 2,
-    finishedAtMs: undefined,
-    exitCode: 0,
-    reason: '',
-    message: '',
-    hash: buildContainerHash(container),
-    restartCount: 0,
-    image: container.image,
-    imageRef: '',
-    logPath: '',
-    terminationGracePeriodSeconds: 30,
-    terminationMessagePolicy: 'File',
-    user: undefined,
-    terminationMessageHostPath: undefined,
-    ...changes,
-  };
-}
 
 const ended = { state: 'exited', exitCode: 3, finishedAtMs: 3 } as const;
 const SANDBOX = {
@@ -56,7 +30,11 @@ const HEALTHY: ObservedPod = {
   name: 'p',
   isStatic: false,
   sandboxes: [SANDBOX],
-  containers: [running(side), running(web), running(first, { ...ended, exitCode: 0 })],
+  containers: [
+    runningContainer(side),
+    runningContainer(web),
+    runningContainer(first, { ...ended, exitCode: 0 }),
+  ],
 };
 
 function foresee(pod: Pod | undefined, observed: ObservedPod): readonly string[] {
@@ -93,7 +71,11 @@ const rows: readonly (readonly [
     POD,
     {
       ...HEALTHY,
-      containers: [running(side), running(web, ended), running(first, { ...ended, exitCode: 0 })],
+      containers: [
+        runningContainer(side),
+        runningContainer(web, ended),
+        runningContainer(first, { ...ended, exitCode: 0 }),
+      ],
     },
     ['n/p web starts: it has ended with exit code 3'],
   ],

@@ -3,9 +3,9 @@ import type { Container, Pod, ResourceRequirements } from '../api/objects.ts';
 import type { PodResourceInfo } from '../resources/resource-checkpoint.ts';
 import type { ObservedContainer, ObservedPod, ObservedSandbox } from '../runtime/observed-pod.ts';
 import { EMPTY_MEMORY, type PodMemory } from './memory.ts';
-import { buildContainerHash } from './naming.ts';
 import { planPod } from './plan.ts';
 import type { PlanInput, PodAction } from './pod-plan.ts';
+import { runningContainer } from './running-container.fixture.ts';
 
 const NOW_MS = 1_000_000;
 const web: Container = { name: 'web', image: 'web:1' };
@@ -31,32 +31,6 @@ function makeSandbox(changes: Partial<ObservedSandbox> = {}): ObservedSandbox {
   };
 }
 
-function makeContainer(container: Container, changes: Partial<ObservedContainer> = {}): ObservedContainer {
-  return {
-    id: `${container.name}-0`,
-    sandboxId: 's0',
-    name: container.name,
-    attempt: 0,
-    state: 'running',
-    createdAtMs: 1,
-    startedAtMs: 2,
-    finishedAtMs: undefined,
-    exitCode: 0,
-    reason: '',
-    message: '',
-    hash: buildContainerHash(container),
-    restartCount: 0,
-    image: container.image,
-    imageRef: 'ref',
-    logPath: '',
-    terminationGracePeriodSeconds: 30,
-    terminationMessagePolicy: 'File',
-    user: undefined,
-    terminationMessageHostPath: undefined,
-    ...changes,
-  };
-}
-
 function makeObserved(
   sandboxes: readonly ObservedSandbox[],
   containers: readonly ObservedContainer[],
@@ -65,7 +39,7 @@ function makeObserved(
 }
 
 const ready: PodMemory = { ...EMPTY_MEMORY, volumes: new Map() };
-const healthy = makeObserved([makeSandbox()], [makeContainer(log), makeContainer(web)]);
+const healthy = makeObserved([makeSandbox()], [runningContainer(log), runningContainer(web)]);
 const base: PlanInput = {
   lifecycle: 'syncing',
   desired: { pod: makePod(), source: 'api' },
@@ -82,7 +56,12 @@ function kinds(actions: readonly PodAction[]): string[] {
 }
 
 function exited(container: Container, changes: Partial<ObservedContainer> = {}): ObservedContainer {
-  return makeContainer(container, { state: 'exited', exitCode: 1, finishedAtMs: NOW_MS - 1000, ...changes });
+  return runningContainer(container, {
+    state: 'exited',
+    exitCode: 1,
+    finishedAtMs: NOW_MS - 1000,
+    ...changes,
+  });
 }
 
 const RESTART_FOR_CPU = { resourceName: 'cpu', restartPolicy: 'RestartContainer' };
@@ -150,13 +129,13 @@ const rows: readonly Row[] = [
     name: 'removes a container whose start was broken off, also of a pod that never restarts',
     change: {
       desired: { pod: makePod({ restartPolicy: 'Never' }), source: 'api' },
-      observed: makeObserved([makeSandbox()], [makeContainer(web, { state: 'startAborted' })]),
+      observed: makeObserved([makeSandbox()], [runningContainer(web, { state: 'startAborted' })]),
     },
     expect: ['removeContainer web'],
   },
   {
     name: 'starts the second container once the first runs',
-    change: { observed: makeObserved([makeSandbox()], [makeContainer(web)]) },
+    change: { observed: makeObserved([makeSandbox()], [runningContainer(web)]) },
     expect: ['startContainer log'],
   },
   {
@@ -174,13 +153,13 @@ const rows: readonly Row[] = [
   },
   {
     name: 'restarts a container that crashed for the first time at once',
-    change: { observed: makeObserved([makeSandbox()], [makeContainer(log), exited(web)]) },
+    change: { observed: makeObserved([makeSandbox()], [runningContainer(log), exited(web)]) },
     expect: ['startContainer web'],
   },
   {
     name: 'waits for the crash back-off',
     change: {
-      observed: makeObserved([makeSandbox()], [makeContainer(log), exited(web)]),
+      observed: makeObserved([makeSandbox()], [runningContainer(log), exited(web)]),
       memory: {
         ...ready,
         crashBackoffs: new Map([['web', { delayMs: 10_000, advancedAtMs: NOW_MS - 1000 }]]),
@@ -192,14 +171,17 @@ const rows: readonly Row[] = [
     name: 'leaves a container alone that ended well under OnFailure',
     change: {
       desired: { pod: makePod({ restartPolicy: 'OnFailure' }), source: 'api' },
-      observed: makeObserved([makeSandbox()], [makeContainer(log), exited(web, { exitCode: 0 })]),
+      observed: makeObserved([makeSandbox()], [runningContainer(log), exited(web, { exitCode: 0 })]),
     },
     expect: [],
   },
   {
     name: 'starts a created container instead of making a second one',
     change: {
-      observed: makeObserved([makeSandbox()], [makeContainer(log), makeContainer(web, { state: 'created' })]),
+      observed: makeObserved(
+        [makeSandbox()],
+        [runningContainer(log), runningContainer(web, { state: 'created' })],
+      ),
     },
     expect: ['startContainer web'],
   },
@@ -216,13 +198,16 @@ const rows: readonly Row[] = [
   {
     name: 'stops a container in unknown state before anything else',
     change: {
-      observed: makeObserved([makeSandbox()], [makeContainer(log), makeContainer(web, { state: 'unknown' })]),
+      observed: makeObserved(
+        [makeSandbox()],
+        [runningContainer(log), runningContainer(web, { state: 'unknown' })],
+      ),
     },
     expect: ['stopContainer web'],
   },
   {
     name: 'stops what still runs in a dead sandbox',
-    change: { observed: makeObserved([makeSandbox({ isReady: false })], [makeContainer(web)]) },
+    change: { observed: makeObserved([makeSandbox({ isReady: false })], [runningContainer(web)]) },
     expect: ['stopContainer web'],
   },
   {
@@ -249,8 +234,8 @@ const rows: readonly Row[] = [
       observed: makeObserved(
         [makeSandbox()],
         [
-          makeContainer(log),
-          makeContainer(web, { id: 'w2' }),
+          runningContainer(log),
+          runningContainer(web, { id: 'w2' }),
           exited(web, { id: 'w1' }),
           exited(web, { id: 'w0' }),
         ],
@@ -345,11 +330,11 @@ const initRows: readonly Row[] = [
     expect: ['createSandbox', 'prepareImage init'],
   },
   initRow('starts the first init container alone', [], ['startContainer init']),
-  initRow('starts nothing while an init container runs', [makeContainer(init)], []),
+  initRow('starts nothing while an init container runs', [runningContainer(init)], []),
   initRow('starts the sidecar after the init container has done its work', [done], ['startContainer proxy']),
   initRow(
     'starts regular containers as soon as the sidecar runs',
-    [makeContainer(proxy), done],
+    [runningContainer(proxy), done],
     ['startContainer web'],
   ),
   initRow('restarts a failed init container', [exited(init)], ['startContainer init']),
@@ -360,12 +345,12 @@ const initRows: readonly Row[] = [
   ),
   initRow(
     'restarts a sidecar that ended, whatever its exit code',
-    [makeContainer(log), makeContainer(web), exited(proxy, { exitCode: 0 }), done],
+    [runningContainer(log), runningContainer(web), exited(proxy, { exitCode: 0 }), done],
     ['startContainer proxy'],
   ),
   initRow(
     'never runs init containers again once the pod was initialised',
-    [makeContainer(log), makeContainer(web), makeContainer(proxy)],
+    [runningContainer(log), runningContainer(web), runningContainer(proxy)],
     [],
   ),
   initRow(
@@ -373,12 +358,12 @@ const initRows: readonly Row[] = [
     [exited(web), exited(proxy), done].map(c => ({ ...c, sandboxId: 'old' })),
     ['startContainer init'],
   ),
-  initRow('waits for the startup probe of a sidecar', [makeContainer(proxy), done], [], {
+  initRow('waits for the startup probe of a sidecar', [runningContainer(proxy), done], [], {
     desired: withInit({ initContainers: [init, { ...proxy, startupProbe: {} }] }),
   }),
   initRow(
     'goes on when the startup probe of the sidecar has succeeded',
-    [makeContainer(proxy), done],
+    [runningContainer(proxy), done],
     ['startContainer web'],
     {
       desired: withInit({ initContainers: [init, { ...proxy, startupProbe: {} }] }),
@@ -397,7 +382,7 @@ const initRows: readonly Row[] = [
     name: 'restarts what it stopped for its probe although OnFailure and exit code 0',
     change: {
       desired: { pod: makePod({ restartPolicy: 'OnFailure' }), source: 'api' },
-      observed: makeObserved([makeSandbox()], [makeContainer(log), exited(web, { exitCode: 0 })]),
+      observed: makeObserved([makeSandbox()], [runningContainer(log), exited(web, { exitCode: 0 })]),
       memory: { ...ready, stoppedForRestart: new Set(['web-0']) },
     },
     expect: ['startContainer web'],
@@ -419,7 +404,7 @@ t.test('planPod() stops sidecars after everybody else, in reverse', async t => {
     desired: withInit({ initContainers: [init, proxy, second] }),
     observed: makeObserved(
       [makeSandbox()],
-      [makeContainer(web), makeContainer(second), makeContainer(proxy)],
+      [runningContainer(web), runningContainer(second), runningContainer(proxy)],
     ),
   });
   const orders = plan.actions.map(a => (a.kind === 'stopContainer' ? [a.containerName, a.order] : []));
@@ -436,7 +421,7 @@ t.test('planPod() gives up a pod whose init container failed under Never', async
 });
 
 t.test('planPod() does not let a sidecar keep a finished pod alive', async t => {
-  const ended = [exited(log, { exitCode: 0 }), exited(web, { exitCode: 0 }), makeContainer(proxy), done];
+  const ended = [exited(log, { exitCode: 0 }), exited(web, { exitCode: 0 }), runningContainer(proxy), done];
   const desired = withInit({ restartPolicy: 'OnFailure' });
   t.ok(planPod({ ...base, desired, observed: makeObserved([makeSandbox()], ended) }).isComplete);
 });
@@ -461,7 +446,7 @@ t.test('planPod() ends a pod whose last container is stopped for its probe under
   const failing = { ...web, livenessProbe: {} };
   const input = { ...base, verdicts: new Map([['web-0', { liveness: 'failure' as const }]]) };
   const alone = makePod({ containers: [failing], restartPolicy: 'Never' });
-  const observed = makeObserved([makeSandbox()], [makeContainer(web)]);
+  const observed = makeObserved([makeSandbox()], [runningContainer(web)]);
   const plan = planPod({ ...input, desired: { pod: alone, source: 'api' }, observed });
   t.match(plan, { isComplete: true, actions: [] });
   const beside = makePod({ containers: [failing, log], restartPolicy: 'Never' });
@@ -491,7 +476,7 @@ t.test('planPod() lets a whole pod start over in its sandbox when a rule says so
   const end = exited(web, { exitCode: 42, id: 'web-1' });
   const plan = (containers: readonly ObservedContainer[], memory = ready) =>
     planPod({ ...base, desired, memory, observed: makeObserved([makeSandbox()], containers) });
-  const others = [makeContainer(log), exited(web), exited(init, { exitCode: 0 })];
+  const others = [runningContainer(log), exited(web), exited(init, { exitCode: 0 })];
   t.match(plan([end, ...others]).actions, [
     { kind: 'stopContainer', containerName: 'log', gracePeriodSeconds: 0, isForRestart: true },
   ]);
@@ -522,7 +507,7 @@ for (const { name, change, expect } of [...rows, ...initRows]) {
 t.test('planPod() names the back-off as the kubelet does and comes back when it ends', async t => {
   const plan = planPod({
     ...base,
-    observed: makeObserved([makeSandbox()], [makeContainer(log), exited(web)]),
+    observed: makeObserved([makeSandbox()], [runningContainer(log), exited(web)]),
     memory: { ...ready, crashBackoffs: new Map([['web', { delayMs: 80_000, advancedAtMs: NOW_MS - 1000 }]]) },
   });
   t.strictSame(plan.waiting.get('web'), {
@@ -535,7 +520,7 @@ t.test('planPod() names the back-off as the kubelet does and comes back when it 
 t.test('planPod() counts restarts from the newest instance', async t => {
   const observed = makeObserved(
     [makeSandbox()],
-    [makeContainer(log), exited(web, { attempt: 4, restartCount: 4 })],
+    [runningContainer(log), exited(web, { attempt: 4, restartCount: 4 })],
   );
   t.match(planPod({ ...base, observed }).actions, [
     { kind: 'startContainer', attempt: 5, createdId: undefined },
@@ -563,8 +548,8 @@ t.test('carrying out plans against a model converges from any state to a pod tha
       for (const isReady of [true, false, undefined]) {
         const sandboxes = isReady === undefined ? [] : [makeSandbox({ isReady })];
         const containers = [
-          ...(webState ? [makeContainer(web, { state: webState, finishedAtMs: 0, exitCode: 1 })] : []),
-          ...(logState ? [makeContainer(log, { state: logState, finishedAtMs: 0, exitCode: 1 })] : []),
+          ...(webState ? [runningContainer(web, { state: webState, finishedAtMs: 0, exitCode: 1 })] : []),
+          ...(logState ? [runningContainer(log, { state: logState, finishedAtMs: 0, exitCode: 1 })] : []),
         ];
         if (isReady === undefined && containers.length > 0) continue; // no containers without a sandbox
         const end = converge({
@@ -611,7 +596,7 @@ function applyToModel(input: PlanInput, action: PodAction): PlanInput {
       const id = action.createdId ?? `${container.name}-${action.attempt}`;
       const sandboxId = observed.sandboxes[0]?.id ?? '';
       return change({
-        containers: [makeContainer(container, { id, attempt: action.attempt, sandboxId }), ...others],
+        containers: [runningContainer(container, { id, attempt: action.attempt, sandboxId }), ...others],
       });
     }
     case 'stopContainer':
