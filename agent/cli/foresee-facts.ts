@@ -15,6 +15,7 @@ import { readMachineFacts } from '../node/machine-facts.ts';
 import { buildAllocatable, isSameQuantity } from '../node/node-resources.ts';
 import { buildFilePod } from '../pod/adopt-static-pod.ts';
 import type { DesiredPod } from '../pod/desired-pod.ts';
+import { fullName } from '../pod/naming.ts';
 import { findContainer } from '../pod/pod-containers.ts';
 import { readManifests } from '../pod/read-manifests.ts';
 import { buildRuleContext } from '../proxy/build-rule-context.ts';
@@ -112,8 +113,8 @@ async function foreseePulls(
   const users = new Map<string, string>();
   for (const { pod } of desired) {
     for (const { subject, change } of containers) {
-      const name = subject.slice(`${pod.metadata.namespace ?? 'default'}/${pod.metadata.name} `.length);
-      const isOwn = subject === `${pod.metadata.namespace ?? 'default'}/${pod.metadata.name} ${name}`;
+      const [podName, name = ''] = subject.split(' ');
+      const isOwn = podName === fullName(pod);
       const container = isOwn && change !== 'ends' ? findContainer(pod.spec, name) : undefined;
       if (container === undefined) continue;
       const isAlways = container.imagePullPolicy === 'Always';

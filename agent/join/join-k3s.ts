@@ -6,6 +6,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ClusterConfig } from '../api/kubeconfig.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
+import { ifThere } from '../lib/if-there.ts';
 import { CertificateStore } from './certificate-store.ts';
 import { type K3sConfig, K3sServer } from './k3s-server.ts';
 import type { K3sToken } from './k3s-token.ts';
@@ -85,11 +86,8 @@ function warnAboutTunnel({ EgressSelectorMode }: K3sConfig, report: (step: strin
 
 /** Kept for good: the server remembers it with the name. */
 async function ensureNodePassword(path: string): Promise<string> {
-  try {
-    return (await readFile(path, 'utf8')).trim();
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-  }
+  const known = await ifThere(readFile(path, 'utf8'));
+  if (known !== undefined) return known.trim();
   const password = randomBytes(16).toString('hex');
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   await writeFileAtomic(path, `${password}\n`, 0o600);

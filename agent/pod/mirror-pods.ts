@@ -8,7 +8,8 @@ import { AlreadyExistsError, ConflictError, errorMessage, NotFoundError } from '
 import type { Logger } from '../lib/logger.ts';
 import { Wakeup } from '../lib/wakeup.ts';
 import { isMirrorPod } from '../resources/pod-class.ts';
-import { fullName, isMirrorOf, type MirrorAction, planMirrors, type StaticPod } from './plan-mirrors.ts';
+import { fullName } from './naming.ts';
+import { isMirrorOf, type MirrorAction, planMirrors, type StaticPod } from './plan-mirrors.ts';
 
 const RETRY = { initialMs: 200, maxMs: 30_000, jitter: 0.3 } as const;
 const IDLE_RECHECK_MS = 60_000;

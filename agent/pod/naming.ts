@@ -32,6 +32,11 @@ export function podNamespace(pod: Pod): string {
   return pod.metadata.namespace ?? 'default';
 }
 
+/** `namespace/name`, as people and kubectl write it. */
+export function fullName({ metadata }: Pod): string {
+  return `${metadata.namespace ?? 'default'}/${metadata.name}`;
+}
+
 /** `name_namespace(uid)`, the kubelet's way to name a pod in messages. */
 export function formatPod(pod: Pod): string {
   return `${pod.metadata.name}_${podNamespace(pod)}(${podUID(pod)})`;

@@ -3,6 +3,7 @@
 
 import type { Pod } from '../api/objects.ts';
 import { CONFIG_HASH_ANNOTATION } from './build-static-pod.ts';
+import { fullName } from './naming.ts';
 
 export const CONFIG_MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
 
@@ -46,10 +47,6 @@ export function planMirrors(
 export function isMirrorOf({ metadata }: Pod, pod: Pod): boolean {
   const hash = metadata.annotations?.[CONFIG_MIRROR_ANNOTATION];
   return metadata.deletionTimestamp === undefined && hash === hashOf(pod);
-}
-
-export function fullName({ metadata }: Pod): string {
-  return `${metadata.namespace ?? 'default'}/${metadata.name}`;
 }
 
 // NodeRestriction lets a node create mirror pods only with itself as their owner.

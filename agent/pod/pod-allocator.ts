@@ -9,7 +9,7 @@ import { buildPodResources, buildQosClass } from '../resources/pod-resources.ts'
 import type { ResourceCheckpoint } from '../resources/resource-checkpoint.ts';
 import type { PodAdmission } from './admission.ts';
 import type { DesiredPod, ResizeDecision } from './desired-pod.ts';
-import { podNamespace } from './naming.ts';
+import { fullName } from './naming.ts';
 import type { PodEvents } from './pod-events.ts';
 import { formatResize } from './resize-events.ts';
 
@@ -123,5 +123,5 @@ export function isGrowing(asked: Pod, given: Pod): boolean {
 }
 
 function logFields(pod: Pod): { readonly pod: string; readonly podUID: string | undefined } {
-  return { pod: `${podNamespace(pod)}/${pod.metadata.name}`, podUID: pod.metadata.uid };
+  return { pod: fullName(pod), podUID: pod.metadata.uid };
 }

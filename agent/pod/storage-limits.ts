@@ -12,7 +12,7 @@ import {
 import { isCriticalPod } from '../resources/pod-class.ts';
 import { podDirectory, volumeDirectory } from '../volume/pod-directories.ts';
 import { isTerminalPhase } from './desired-pod.ts';
-import { podLogDirectory, podNamespace, podUID } from './naming.ts';
+import { fullName, podLogDirectory, podNamespace, podUID } from './naming.ts';
 import type { PodEvents } from './pod-events.ts';
 import type { PodWorkers } from './workers.ts';
 
@@ -62,8 +62,7 @@ export class StorageLimits {
       workers.end(podUID(pod), { reason: 'Evicted', message }, GRACE_SECONDS);
     } catch (error) {
       if (signal.aborted) return;
-      const name = `${podNamespace(pod)}/${pod.metadata.name}`;
-      logger.warn({ pod: name, err: error }, 'local storage of a pod cannot be measured');
+      logger.warn({ pod: fullName(pod), err: error }, 'local storage of a pod cannot be measured');
     }
   }
 

@@ -20,6 +20,7 @@ import type { PodEffects } from './effects.ts';
 import { execute } from './execute.ts';
 import { nextLifecycle, nextTermination, type PodLifecycle, shouldTerminate } from './lifecycle.ts';
 import { EMPTY_MEMORY, type PodMemory, type PodVerdict } from './memory.ts';
+import { fullName } from './naming.ts';
 import { type ActionOutcome, remember, touchedBy } from './outcome.ts';
 import { planPod } from './plan.ts';
 import type { PodAction, PodPlan } from './pod-plan.ts';
@@ -69,7 +70,7 @@ export class PodWorker {
     this.#desired = desired;
     this.#lastPod = desired?.pod;
     this.#deps = deps;
-    const pod = desired ? { pod: podName(desired.pod) } : {};
+    const pod = desired ? { pod: fullName(desired.pod) } : {};
     this.#effects = { ...deps.effects, logger: deps.effects.logger.child({ ...pod, podUID }) };
     this.#backoffs = new BackoffAnnouncer(deps.effects.events);
   }
@@ -359,8 +360,4 @@ export class PodWorker {
     };
     await this.#deps.reporter.report(pod, observed, buildReport(pod, observed, plan, state));
   }
-}
-
-function podName({ metadata }: Pod): string {
-  return `${metadata.namespace ?? 'default'}/${metadata.name}`;
 }

@@ -9,8 +9,8 @@ import { isFullyStopped } from '../runtime/observed-pod.ts';
 import type { PodAdmission } from './admission.ts';
 import { type DesiredPod, isTerminalPhase } from './desired-pod.ts';
 import type { PodVerdict } from './memory.ts';
-import { podNamespace } from './naming.ts';
-import { fullName, type StaticPod } from './plan-mirrors.ts';
+import { fullName } from './naming.ts';
+import type { StaticPod } from './plan-mirrors.ts';
 import { compareResizes, isGrowing, type PodAllocator } from './pod-allocator.ts';
 import { markSeen } from './seen-pod.ts';
 import { PodWorker, type WorkerDeps } from './worker.ts';
@@ -251,9 +251,8 @@ export class PodWorkers {
     const { events, logger } = this.#deps.effects;
     const worker = this.#workers.get(victim.metadata.uid ?? '');
     if (!worker || worker.lifecycle !== 'syncing' || worker.memory.verdict) return; // it goes already
-    const pod = `${podNamespace(victim)}/${victim.metadata.name}`;
     logger.warn(
-      { pod, reason: PREEMPTED.reason, criticalPod: `${podNamespace(critical)}/${critical.metadata.name}` },
+      { pod: fullName(victim), reason: PREEMPTED.reason, criticalPod: fullName(critical) },
       'pod makes room',
     );
     events.pod(victim, 'Warning', PREEMPTED.reason, PREEMPTED.message);
