@@ -7,19 +7,19 @@ import { errorMessage, NotFoundError } from '../lib/errors.ts';
 import { removeConflist } from '../node/cni-directory.ts';
 import { planCleanup } from '../proxy/plan-cleanup.ts';
 import { addConfigFlags, loadCommandConfig } from './config-flags.ts';
-import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK } from './exit-codes.ts';
+import { EXIT_FAILURE, EXIT_OK, type Exit } from './exit-codes.ts';
 import { complain, type Output } from './output.ts';
 
 const BITE_LINES = 3_000;
 
-export function cleanupCommand(output: Output, exit: (code: number) => void): Command {
+export function cleanupCommand(output: Output, exit: Exit): Command {
   const command = new Command('cleanup').addHelpText(
     'after',
     '\nStop nodelet first: it puts back what is missing. Pods and volumes are not touched.',
   );
   return addConfigFlags(command).action(async () => {
-    const loaded = await loadCommandConfig(command, output);
-    exit(loaded === undefined ? EXIT_CONFIG : await cleanUp(loaded.config, output));
+    const { config } = await loadCommandConfig(command);
+    exit(await cleanUp(config, output));
   });
 }
 

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { errorMessage } from '../lib/errors.ts';
-import { type CliDeps, COMMANDS, type Exit } from './commands.ts';
+import { type CliDeps, COMMANDS } from './commands.ts';
 import {
   EXIT_CONFIG,
   EXIT_DENIED,
@@ -8,6 +8,8 @@ import {
   EXIT_OK,
   EXIT_UNAVAILABLE,
   EXIT_USAGE,
+  type Exit,
+  exitCodeOf,
 } from './exit-codes.ts';
 import { complain } from './output.ts';
 
@@ -24,7 +26,7 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<nu
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
     complain(output, errorMessage(error));
-    return EXIT_FAILURE;
+    return exitCodeOf(error);
   }
   return exitCode;
 }

@@ -1,5 +1,6 @@
 // Every command. Its module, and all that it needs, is loaded when it is the one that was typed.
 import { Command } from 'commander';
+import type { Exit } from './exit-codes.ts';
 import type { Output } from './output.ts';
 import type { RunAgent } from './run.ts';
 
@@ -7,8 +8,6 @@ export interface CliDeps {
   readonly runAgent: RunAgent;
   readonly output: Output;
 }
-
-export type Exit = (code: number) => void;
 
 export interface CommandEntry {
   readonly name: string;
@@ -21,17 +20,17 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'run',
     description: 'run the node: pods, network and status, until a signal',
-    load: async ({ runAgent, output }, exit) => (await import('./run.ts')).runCommand(runAgent, output, exit),
+    load: async ({ runAgent }, exit) => (await import('./run.ts')).runCommand(runAgent, exit),
   },
   {
     name: 'join',
     description: 'make this machine a node of a cluster, and start the service',
-    load: async ({ output }, exit) => (await import('./join.ts')).joinCommand(output, exit),
+    load: async ({ output }) => (await import('./join.ts')).joinCommand(output),
   },
   {
     name: 'leave',
     description: 'move the pods away and make this machine no node any more',
-    load: async ({ output }, exit) => (await import('./leave.ts')).leaveCommand(output, exit),
+    load: async ({ output }) => (await import('./leave.ts')).leaveCommand(output),
   },
   {
     name: 'doctor',
@@ -57,9 +56,9 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'config',
     description: 'look at the configuration',
-    load: async ({ output }, exit) =>
+    load: async ({ output }) =>
       new Command('config')
-        .addCommand((await import('./config-show.ts')).configShowCommand(output, exit))
+        .addCommand((await import('./config-show.ts')).configShowCommand(output))
         .addCommand((await import('./config-fields.ts')).configFieldsCommand(output)),
   },
   {

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { type DescribedField, describeFields } from '../config/describe.ts';
-import { formatTable, type Output } from './output.ts';
+import { formatJson, formatTable, type Output } from './output.ts';
 
 export function configFieldsCommand(output: Output): Command {
   return new Command('fields')
@@ -11,7 +11,7 @@ export function configFieldsCommand(output: Output): Command {
     .option('--json', 'print JSON')
     .action((options: { readonly status?: string; readonly json?: boolean }) => {
       const fields = describeFields().filter(({ status }) => (options.status ?? status) === status);
-      if (options.json) output.out(`${JSON.stringify(fields, undefined, 2)}\n`);
+      if (options.json) output.out(formatJson(fields));
       else output.out(formatTable([HEADER, ...fields.map(formatField)]));
     });
 }

@@ -2,10 +2,10 @@
 
 import { type Command, Help, Option } from 'commander';
 import { type FlagSpec, type FlagValue, listFlags } from '../config/flags.ts';
-import { type ConfigInput, type LoadedConfig, loadConfig } from '../config/load-config.ts';
-import { flagName, formatProblem } from '../config/origin.ts';
+import { type ConfigInput, checkRunnable, type LoadedConfig, loadConfig } from '../config/load-config.ts';
+import { flagName, formatProblem, type Problem } from '../config/origin.ts';
 import { DEFAULT_CONFIG_PATH } from '../config/sources.ts';
-import { complain, type Output } from './output.ts';
+import { InvalidError } from '../lib/errors.ts';
 
 interface ShownFlag {
   readonly placeholder: string;
@@ -79,7 +79,7 @@ function buildOption({ name, isBoolean, field, type }: FlagSpec): Option {
   return isBoolean ? option.preset('true') : option;
 }
 
-export function readConfigInput(command: Command): ConfigInput {
+function readConfigInput(command: Command): ConfigInput {
   const flags = command.options.flatMap((option): FlagValue[] => {
     const values: unknown = FLAG_LONGS.has(option.long ?? '')
       ? command.getOptionValue(option.attributeName())
@@ -93,13 +93,24 @@ export function readConfigInput(command: Command): ConfigInput {
   return { flags, configPath: textOf('config'), configDir: textOf('configDir') };
 }
 
-/** Loads the configuration a command was given; undefined when it is wrong, after saying how. */
-export async function loadCommandConfig(
-  command: Command,
-  output: Output,
-): Promise<Extract<LoadedConfig, { kind: 'loaded' }> | undefined> {
+type Loaded = Extract<LoadedConfig, { kind: 'loaded' }>;
+
+/** The configuration a command was given. Throws InvalidError with a line for each mistake. */
+export async function loadCommandConfig(command: Command): Promise<Loaded> {
   const loaded = await loadConfig(readConfigInput(command));
   if (loaded.kind === 'loaded') return loaded;
-  for (const problem of loaded.problems) complain(output, `configuration: ${formatProblem(problem)}`);
-  return undefined;
+  throw wrongConfiguration(loaded.problems);
+}
+
+/** The same for a command that has to reach the API server as the node. */
+export async function loadRunnableConfig(command: Command): Promise<Loaded> {
+  const loaded = await loadCommandConfig(command);
+  const problems = checkRunnable(loaded.config);
+  if (problems.length > 0) throw wrongConfiguration(problems);
+  return loaded;
+}
+
+function wrongConfiguration(problems: readonly Problem[]): InvalidError {
+  const lines = problems.map(problem => `configuration: ${formatProblem(problem)}`);
+  return new InvalidError(lines.join('\n'), { code: 'Config' });
 }

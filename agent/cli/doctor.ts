@@ -1,19 +1,18 @@
 import { Command } from 'commander';
-import { ApiClient } from '../api/client.ts';
+import { nodePath } from '../api/paths.ts';
 import type { Config } from '../config/config.ts';
-import { NODELET_VERSION } from '../config/version.ts';
 import { connectRuntime } from '../cri/connect.ts';
 import { examine } from '../doctor/examine.ts';
 import type { ApiProbe, DoctorContext, Finding } from '../doctor/finding.ts';
-import { errorMessage } from '../lib/errors.ts';
-import { createSilentLogger } from '../lib/logger.ts';
+import { errorMessage, NotFoundError } from '../lib/errors.ts';
 import { addConfigFlags, loadCommandConfig } from './config-flags.ts';
-import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK } from './exit-codes.ts';
-import type { Output } from './output.ts';
+import { connectApi } from './connect-api.ts';
+import { EXIT_FAILURE, EXIT_OK, type Exit } from './exit-codes.ts';
+import { formatJson, type Output } from './output.ts';
 
 const API_TIMEOUT_MS = 1_300;
 
-export function doctorCommand(output: Output, exit: (code: number) => void): Command {
+export function doctorCommand(output: Output, exit: Exit): Command {
   const command = new Command('doctor')
     .option('--json', 'print JSON')
     .option('--all', 'also print what is in order')
@@ -22,16 +21,11 @@ export function doctorCommand(output: Output, exit: (code: number) => void): Com
       '\nIt changes nothing. Exit code 1 says that something fails; warnings alone are 0.',
     );
   return addConfigFlags(command).action(async (options: { readonly json?: true; readonly all?: true }) => {
-    const loaded = await loadCommandConfig(command, output);
-    if (loaded === undefined) {
-      exit(EXIT_CONFIG);
-      return;
-    }
-    const { config } = loaded;
+    const { config } = await loadCommandConfig(command);
     const { signal } = new AbortController();
     const findings = await examine(doctorContext(config), { signal });
     const failures = findings.filter(({ status }) => status === 'fail').length;
-    if (options.json) output.out(`${JSON.stringify(findings, undefined, 2)}\n`);
+    if (options.json) output.out(formatJson(findings));
     else output.out(formatFindings(findings, { isAll: options.all ?? false }));
     exit(failures > 0 ? EXIT_FAILURE : EXIT_OK);
   });
@@ -56,18 +50,13 @@ export function doctorContext(config: Config): DoctorContext {
 async function probeApi(config: Config, { signal }: { readonly signal: AbortSignal }): Promise<ApiProbe> {
   const startedMs = performance.now();
   try {
-    const api = await ApiClient.connect({
-      kubeconfigPath: config.api.kubeconfigPath ?? '',
-      userAgent: `nodelet/${NODELET_VERSION} (doctor)`,
-      logger: createSilentLogger(),
-      signal,
-    });
+    const api = await connectApi(config, 'doctor', { signal });
     try {
       await api
-        .get(`/api/v1/nodes/${config.node.name}`, { signal, timeoutMs: API_TIMEOUT_MS })
+        .get(nodePath(config.node.name), { signal, timeoutMs: API_TIMEOUT_MS })
         .catch((error: unknown) => {
           // It answered; that there is no such Node yet is no fault of the machine.
-          if (!(error instanceof Error && error.name === 'NotFoundError')) throw error;
+          if (!(error instanceof NotFoundError)) throw error;
         });
       return { kind: 'answered', server: api.serverUrl, latencyMs: performance.now() - startedMs };
     } finally {

@@ -13,8 +13,19 @@ export const EXIT_UNAVAILABLE = 69;
 /** Credentials are wrong, expired, or may not do it (sysexits.h EX_NOPERM). */
 export const EXIT_DENIED = 77;
 
+/** How a command says with which code it ends; without it that is 0, and what it throws has a code of its own. */
+export type Exit = (code: number) => void;
+
+const USAGE = 'Usage';
+
+/** For arguments that no parser of the command line could refuse. */
+export function usageError(message: string): InvalidError {
+  return new InvalidError(message, { code: USAGE });
+}
+
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UnavailableError) return EXIT_UNAVAILABLE;
   if (error instanceof DeniedError) return EXIT_DENIED;
-  return error instanceof InvalidError ? EXIT_CONFIG : EXIT_FAILURE;
+  if (!(error instanceof InvalidError)) return EXIT_FAILURE;
+  return error.code === USAGE ? EXIT_USAGE : EXIT_CONFIG;
 }

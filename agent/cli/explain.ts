@@ -1,9 +1,9 @@
 import { Command } from 'commander';
 import type { PodExplanation } from '../explain/explanation.ts';
 import { formatExplanation } from '../explain/format-explanation.ts';
-import { EXIT_FAILURE, EXIT_USAGE } from './exit-codes.ts';
+import { EXIT_FAILURE, type Exit, usageError } from './exit-codes.ts';
 import { askAgent } from './local-request.ts';
-import { complain, type Output } from './output.ts';
+import { complain, formatJson, type Output } from './output.ts';
 
 interface Options {
   readonly json?: true;
@@ -12,7 +12,7 @@ interface Options {
 
 const DEFAULT_ENDPOINT = 'unix:///run/containerd/containerd.sock';
 
-export function explainCommand(output: Output, exit: (code: number) => void): Command {
+export function explainCommand(output: Output, exit: Exit): Command {
   const pod = new Command('pod')
     .description('what happened to a pod of this node, step by step, and the one thing that holds it up')
     .argument('<namespace/name>', 'a pod of the namespace `default` needs no namespace')
@@ -25,15 +25,14 @@ export function explainCommand(output: Output, exit: (code: number) => void): Co
     .action(async (reference: string, options: Options) => {
       const subject = parseReference(reference);
       if (!subject) {
-        complain(output, `${JSON.stringify(reference)} names no pod: expected NAMESPACE/NAME or NAME`);
-        return exit(EXIT_USAGE);
+        throw usageError(`${JSON.stringify(reference)} names no pod: expected NAMESPACE/NAME or NAME`);
       }
       const found = await findExplanation(subject, options, output);
       if (!found) {
         complain(output, `there is no pod ${subject.namespace}/${subject.name} on this node`);
         return exit(EXIT_FAILURE);
       }
-      output.out(options.json ? `${JSON.stringify(found)}\n` : formatExplanation(found, Date.now()));
+      output.out(options.json ? formatJson(found) : formatExplanation(found, Date.now()));
     });
   return new Command('explain').addCommand(pod);
 }

@@ -6,11 +6,11 @@ import { NODELET_VERSION } from '../config/version.ts';
 import { type JoinSource, joinNode } from '../join/join-node.ts';
 import { parseBootstrapToken, parseCaPin } from '../join/join-token.ts';
 import { isK3sToken, parseK3sToken } from '../join/k3s-token.ts';
-import { parseDuration } from '../lib/duration.ts';
-import { errorMessage, InvalidError } from '../lib/errors.ts';
+import { errorMessage } from '../lib/errors.ts';
 import { pathExists } from '../lib/if-there.ts';
-import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.ts';
-import { complain, type Output } from './output.ts';
+import { usageError } from './exit-codes.ts';
+import type { Output } from './output.ts';
+import { readTimeout } from './timeout.ts';
 
 interface JoinOptions {
   readonly token?: string;
@@ -41,7 +41,7 @@ Examples:
 
 It may be said again: what is done stays as it is.`;
 
-export function joinCommand(output: Output, exit: (code: number) => void): Command {
+export function joinCommand(output: Output): Command {
   return new Command('join')
     .argument('[server]', 'address of the API server, e.g. 10.0.0.1:6443')
     .option('--token <token>', 'bootstrap token, as from `kubeadm token create`, or a token of k3s')
@@ -67,24 +67,16 @@ export function joinCommand(output: Output, exit: (code: number) => void): Comma
     .option('--no-start', 'do not start nodelet.service')
     .addHelpText('after', EXAMPLES)
     .action(async (server: string | undefined, options: JoinOptions) => {
-      try {
-        await join(server, options, output);
-        exit(EXIT_OK);
-      } catch (error) {
-        complain(output, errorMessage(error));
-        exit(error instanceof InvalidError && error.code === 'Usage' ? EXIT_USAGE : exitCodeOf(error));
-      }
+      await join(server, options, output);
     });
 }
 
 async function join(server: string | undefined, options: JoinOptions, output: Output): Promise<void> {
   const say = (line: string): void => output.out(`${line}\n`);
   const source = readSource(server, options);
-  const timeoutMs = parseDuration(options.timeout);
-  if (timeoutMs === undefined)
-    throw usage(`--timeout: expected a duration like 5m, got "${options.timeout}"`);
+  const timeoutMs = readTimeout(options.timeout);
   const nodeName = (options.nodeName ?? hostname()).trim().toLowerCase();
-  const stop = new AbortController();
+  const { signal } = new AbortController(); // an interrupt ends the process
   const outcome = await joinNode(
     {
       source,
@@ -96,7 +88,7 @@ async function join(server: string | undefined, options: JoinOptions, output: Ou
       timeoutMs,
       report: say,
     },
-    { signal: stop.signal },
+    { signal },
   );
   if (outcome.kind === 'alreadyJoined')
     say(`this machine is a node of ${outcome.server} already, as ${nodeName}`);
@@ -107,7 +99,7 @@ async function join(server: string | undefined, options: JoinOptions, output: Ou
 function readSource(server: string | undefined, options: JoinOptions): JoinSource {
   const { token, bootstrapKubeconfig, kubeconfig } = options;
   const given = [token, bootstrapKubeconfig, kubeconfig].filter(value => value !== undefined);
-  if (given.length !== 1) throw usage('give one of --token, --bootstrap-kubeconfig and --kubeconfig');
+  if (given.length !== 1) throw usageError('give one of --token, --bootstrap-kubeconfig and --kubeconfig');
   if (kubeconfig !== undefined) return { kind: 'kubeconfig', path: kubeconfig };
   if (bootstrapKubeconfig !== undefined) return { kind: 'bootstrapKubeconfig', path: bootstrapKubeconfig };
   if (options.k3s || isK3sToken(token ?? '')) {
@@ -116,7 +108,7 @@ function readSource(server: string | undefined, options: JoinOptions): JoinSourc
   }
   const caPins = (options.discoveryTokenCaCertHash ?? []).map(parseCaPin);
   if (caPins.length === 0 && !options.discoveryTokenUnsafeSkipCaVerification) {
-    throw usage(
+    throw usageError(
       'give --discovery-token-ca-cert-hash (`kubeadm token create --print-join-command` prints it), or --discovery-token-unsafe-skip-ca-verification',
     );
   }
@@ -125,17 +117,13 @@ function readSource(server: string | undefined, options: JoinOptions): JoinSourc
 
 function readServer(server: string | undefined): string {
   if (server === undefined)
-    throw usage('say the address of the API server, e.g. nodelet join 10.0.0.1:6443 ...');
+    throw usageError('say the address of the API server, e.g. nodelet join 10.0.0.1:6443 ...');
   const url = server.includes('://') ? server : `https://${server}`;
   if (!URL.canParse(url) || new URL(url).protocol !== 'https:')
-    throw usage(`"${server}" is no address of an API server`);
+    throw usageError(`"${server}" is no address of an API server`);
   // An API server listens on 6443 unless somebody says otherwise.
   const hasPort = /:\d+$/.test(url.replace(/\/+$/, ''));
   return hasPort || server.includes('://') ? url.replace(/\/+$/, '') : `${url}:6443`;
-}
-
-function usage(message: string): InvalidError {
-  return new InvalidError(message, { code: 'Usage' });
 }
 
 /** A machine without systemd, or without the package, is told what is left to do. */

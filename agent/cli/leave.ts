@@ -3,20 +3,19 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
-import { ApiClient } from '../api/client.ts';
+import type { ApiClient } from '../api/client.ts';
 import { nodePath } from '../api/paths.ts';
 import type { Config } from '../config/config.ts';
-import { NODELET_VERSION } from '../config/version.ts';
-import { connectRuntime } from '../cri/connect.ts';
+import { connectRuntime, type RuntimeConnection } from '../cri/connect.ts';
 import { ensureUnmountedBelow } from '../host/mounts.ts';
 import { drainNode } from '../join/drain-node.ts';
-import { parseDuration } from '../lib/duration.ts';
-import { errorMessage, NotFoundError } from '../lib/errors.ts';
-import { createSilentLogger } from '../lib/logger.ts';
+import { errorMessage, NotFoundError, UnavailableError } from '../lib/errors.ts';
 import { cleanUp } from './cleanup.ts';
 import { addConfigFlags, loadCommandConfig } from './config-flags.ts';
-import { EXIT_CONFIG, EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.ts';
-import { complain, type Output } from './output.ts';
+import { connectApi } from './connect-api.ts';
+import { askAgent } from './local-request.ts';
+import type { Output } from './output.ts';
+import { readTimeout } from './timeout.ts';
 
 interface LeaveOptions {
   readonly drain: boolean;
@@ -29,30 +28,15 @@ certificates and the kubeconfig. The configuration stays. The Node object goes t
 
 It may be said again: a machine that is half gone goes on from there.`;
 
-export function leaveCommand(output: Output, exit: (code: number) => void): Command {
+export function leaveCommand(output: Output): Command {
   const command = new Command('leave')
     .option('--no-drain', 'end the pods here instead of moving them away first')
     .option('--timeout <duration>', 'how long pods are waited for', '5m')
     .addHelpText('after', EXPLANATION);
   return addConfigFlags(command).action(async (options: LeaveOptions) => {
-    const timeoutMs = parseDuration(options.timeout);
-    if (timeoutMs === undefined) {
-      complain(output, `--timeout: expected a duration like 5m, got "${options.timeout}"`);
-      exit(EXIT_USAGE);
-      return;
-    }
-    const loaded = await loadCommandConfig(command, output);
-    if (loaded === undefined) {
-      exit(EXIT_CONFIG);
-      return;
-    }
-    try {
-      await leave(loaded.config, { isDraining: options.drain, timeoutMs }, output);
-      exit(EXIT_OK);
-    } catch (error) {
-      complain(output, errorMessage(error));
-      exit(exitCodeOf(error));
-    }
+    const timeoutMs = readTimeout(options.timeout);
+    const { config } = await loadCommandConfig(command);
+    await leave(config, { isDraining: options.drain, timeoutMs }, output);
   });
 }
 
@@ -76,6 +60,7 @@ async function leave(config: Config, settings: LeaveSettings, output: Output): P
       });
     }
     await stopService(say);
+    await checkAgentIsGone();
     await endPods(config, say, signal);
     await removeVolumes(config);
     await cleanUp(config, output);
@@ -95,12 +80,7 @@ async function connect(
   signal: AbortSignal,
 ): Promise<ApiClient | undefined> {
   try {
-    return await ApiClient.connect({
-      kubeconfigPath: config.api.kubeconfigPath ?? '',
-      userAgent: `nodelet/${NODELET_VERSION} (leave)`,
-      logger: createSilentLogger(),
-      signal,
-    });
+    return await connectApi(config, 'leave', { signal });
   } catch (error) {
     if (isDraining) say(`not drained: ${errorMessage(error)}`);
     return undefined;
@@ -116,19 +96,48 @@ async function stopService(say: (line: string) => void): Promise<void> {
   }
 }
 
+/** One that was started in another way would put back what is taken away. */
+async function checkAgentIsGone(): Promise<void> {
+  const answer = await askAgent('/status');
+  if (answer.kind === 'away') return;
+  const message = 'nodelet still runs, and not as nodelet.service: stop it, then say it again';
+  throw new UnavailableError(message, { code: 'StillRunning' });
+}
+
 async function endPods({ runtime }: Config, say: (line: string) => void, signal: AbortSignal): Promise<void> {
   const connection = connectRuntime({ runtimeEndpoint: runtime.endpoint });
   try {
-    const sandboxes = await connection.runtime.listPodSandbox({}, { signal });
-    for (const { id } of sandboxes) {
-      await connection.runtime.stopPodSandbox(id, { signal });
-      await connection.runtime.removePodSandbox(id, { signal });
+    const sandboxes = await listSandboxes(connection, say, signal);
+    const left: string[] = [];
+    for (const { id, metadata } of sandboxes) {
+      try {
+        await connection.runtime.stopPodSandbox(id, { signal });
+        await connection.runtime.removePodSandbox(id, { signal });
+      } catch (error) {
+        left.push(`${metadata?.namespace}/${metadata?.name} (${errorMessage(error)})`);
+      }
+    }
+    if (left.length > 0) {
+      const message = `pods that could not be ended: ${left.join(', ')}; their volumes stay, say it again`;
+      throw new UnavailableError(message, { code: 'PodsLeft' });
     }
     say(`pods ended: ${sandboxes.length}`);
-  } catch (error) {
-    say(`the runtime could not be asked to end pods: ${errorMessage(error)}`);
   } finally {
     connection.close();
+  }
+}
+
+/** Without a runtime nothing runs that could be ended. */
+async function listSandboxes(
+  { runtime }: RuntimeConnection,
+  say: (line: string) => void,
+  signal: AbortSignal,
+) {
+  try {
+    return await runtime.listPodSandbox({}, { signal });
+  } catch (error) {
+    say(`the runtime could not be asked to end pods: ${errorMessage(error)}`);
+    return [];
   }
 }
 

@@ -4,8 +4,13 @@ export interface Output {
   readonly err: (text: string) => void;
 }
 
+/** Each line says who complains: these are read in journals and in the output of scripts. */
 export function complain({ err }: Output, message: string): void {
-  err(`nodelet: ${message}\n`);
+  for (const line of message.trimEnd().split('\n')) err(`nodelet: ${line}\n`);
+}
+
+export function formatJson(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
 /** Columns as wide as their widest cell; the last one is free. */

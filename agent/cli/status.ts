@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { formatReport } from '../explain/format-report.ts';
 import type { NodeReport } from '../explain/node-report.ts';
-import { EXIT_FAILURE, EXIT_UNAVAILABLE } from './exit-codes.ts';
+import { EXIT_FAILURE, EXIT_OK, EXIT_UNAVAILABLE, type Exit } from './exit-codes.ts';
 import { askAgent } from './local-request.ts';
-import { complain, type Output } from './output.ts';
+import { complain, formatJson, type Output } from './output.ts';
 
 interface Options {
   readonly json?: true;
@@ -14,7 +14,7 @@ interface Options {
 const WATCH_MS = 1000;
 const CLEAR_SCREEN = '\u001b[H\u001b[2J\u001b[3J';
 
-export function statusCommand(output: Output, exit: (code: number) => void): Command {
+export function statusCommand(output: Output, exit: Exit): Command {
   return new Command('status')
     .option('--json', 'print JSON')
     .option('--watch', 'show it again every second until interrupted')
@@ -35,11 +35,11 @@ export function statusCommand(output: Output, exit: (code: number) => void): Com
 }
 
 function show(report: NodeReport, { json, watch }: Options, { out }: Output): void {
-  if (json) out(`${JSON.stringify(report)}\n`);
+  if (json) out(formatJson(report));
   else out(`${watch ? CLEAR_SCREEN : ''}${formatReport(report)}`);
 }
 
 function exitCode(report: NodeReport | undefined): number {
   if (!report) return EXIT_UNAVAILABLE;
-  return report.isReady === false ? EXIT_FAILURE : 0;
+  return report.isReady === false ? EXIT_FAILURE : EXIT_OK;
 }

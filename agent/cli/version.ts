@@ -1,12 +1,12 @@
 import { Command } from 'commander';
 import { KUBERNETES_VERSION, NODELET_VERSION } from '../config/version.ts';
-import type { Output } from './output.ts';
+import { formatJson, type Output } from './output.ts';
 
 export function versionCommand(output: Output): Command {
   return new Command('version')
     .option('--json', 'print JSON')
     .action(({ json }: { readonly json?: boolean }) => {
-      output.out(json ? `${JSON.stringify(VERSIONS)}\n` : `${VERSION_LINE}\n`);
+      output.out(json ? formatJson(VERSIONS) : `${VERSION_LINE}\n`);
     });
 }
 
