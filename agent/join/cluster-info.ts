@@ -2,11 +2,10 @@
 // not trusted yet. It is believed when the token's secret has signed it and the CA in it is the pinned one.
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { get } from 'node:https';
 import { parse, stringify } from 'yaml';
-import { errorFromTransport } from '../api/errors.ts';
 import { type ClusterConfig, parseKubeconfig } from '../api/kubeconfig.ts';
 import { DeniedError, InvalidError, UnavailableError } from '../lib/errors.ts';
+import { askServer } from './ask-server.ts';
 import { type BootstrapToken, isPinned, pinsOf } from './join-token.ts';
 
 export interface DiscoveryRequest {
@@ -17,7 +16,6 @@ export interface DiscoveryRequest {
 }
 
 const CLUSTER_INFO_PATH = '/api/v1/namespaces/kube-public/configmaps/cluster-info';
-const REQUEST_TIMEOUT_MS = 10_000;
 // A certificate that is made now is valid from a few minutes ago.
 const MAX_CLOCK_SKEW_MS = 300_000;
 const NEW_TOKEN = 'make a new one with `kubeadm token create --print-join-command`';
@@ -28,12 +26,12 @@ export async function discoverCluster(
   options: { readonly signal: AbortSignal },
 ): Promise<ClusterConfig> {
   const { server } = request;
-  const first = await fetchClusterInfo(server, undefined, options.signal);
+  const first = await fetchClusterInfo(server, undefined, options);
   checkClock(server, first.dateMs, Date.now());
   const cluster = verifyClusterInfo(first.data, request);
   // Once more, trusting that CA alone: the server that answered has to have a certificate by it.
   const ca = cluster.ca?.kind === 'data' ? cluster.ca.content : undefined;
-  const second = await fetchClusterInfo(server, ca, options.signal);
+  const second = await fetchClusterInfo(server, ca, options);
   if (second.data['kubeconfig'] !== first.data['kubeconfig']) {
     throw new DeniedError(`${server} answers with two different clusters: is there a proxy in between?`, {
       code: 'ClusterInfoChanged',
@@ -103,35 +101,13 @@ function withContext(kubeconfig: string): string {
   });
 }
 
-interface Answer {
-  readonly data: Readonly<Record<string, string>>;
-  readonly dateMs: number | undefined;
-}
-
-function fetchClusterInfo(server: string, ca: string | undefined, signal: AbortSignal): Promise<Answer> {
-  const trust = ca === undefined ? { rejectUnauthorized: false } : { ca };
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
-  return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => {
-      const isLate = deadline.aborted && !signal.aborted;
-      const text = `API server ${server}: no answer (firewall, routing, or the machine is down)`;
-      reject(isLate ? new UnavailableError(text, { code: 'ETIMEDOUT' }) : errorFromTransport(error, server));
-    };
-    const request = get(`${server}${CLUSTER_INFO_PATH}`, { ...trust, agent: false, signal: deadline });
-    request.once('error', fail).once('response', response => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.once('error', fail).once('end', () => {
-        try {
-          const data = readData(server, response.statusCode ?? 0, Buffer.concat(chunks).toString());
-          const dateMs = Date.parse(response.headers.date ?? '');
-          resolve({ data, dateMs: Number.isNaN(dateMs) ? undefined : dateMs });
-        } catch (error) {
-          reject(error);
-        }
-      });
-    });
-  });
+async function fetchClusterInfo(
+  server: string,
+  ca: string | undefined,
+  options: { readonly signal: AbortSignal },
+) {
+  const { status, text, dateMs } = await askServer(server, { path: CLUSTER_INFO_PATH, ca }, options);
+  return { data: readData(server, status, text), dateMs };
 }
 
 function readData(server: string, status: number, body: string): Readonly<Record<string, string>> {

@@ -10,7 +10,7 @@ import type { Node } from '../api/objects.ts';
 import { configMapPath, nodePath } from '../api/paths.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import { DeniedError, InvalidError, NotFoundError, UnavailableError } from '../lib/errors.ts';
-import { pathExists } from '../lib/if-there.ts';
+import { ifThere, pathExists } from '../lib/if-there.ts';
 import { createSilentLogger } from '../lib/logger.ts';
 import { CLIENT } from './certificate-manager.ts';
 import { NO_NAMES } from './certificate-request.ts';
@@ -67,8 +67,8 @@ export async function joinNode(request: JoinRequest, options: Options): Promise<
   if (present !== undefined) return present;
   await mkdir(request.directory, { recursive: true, mode: 0o750 });
   const settings =
-    request.source.kind === 'kubeconfig'
-      ? await takeKubeconfig(request, request.source.path, options)
+    source.kind === 'kubeconfig'
+      ? await takeKubeconfig(request, source.path, options)
       : await bootstrap(bootstrapped, cluster, options);
   await writeAuthority(cluster, paths.authority);
   await writeConfig(request, paths, settings);
@@ -256,7 +256,7 @@ async function writeConfig(
   paths: Paths,
   { cluster, bootstrapKubeconfig }: Settings,
 ): Promise<void> {
-  const before = await readFile(paths.config, 'utf8').catch(() => '');
+  const before = (await ifThere(readFile(paths.config, 'utf8'))) ?? '';
   const nodelet = { kubeconfig: paths.kubeconfig, bootstrapKubeconfig, certDir, hostnameOverride: nodeName };
   const text = mergeConfig(before, {
     cluster,

@@ -2,6 +2,7 @@
 
 import { createHash, X509Certificate } from 'node:crypto';
 import { InvalidError } from '../lib/errors.ts';
+import { certificateBlocks } from '../lib/pem.ts';
 
 export interface BootstrapToken {
   /** Public: names the Secret and the signature. */
@@ -40,8 +41,7 @@ export function isPinned(caPem: string, pins: readonly string[]): boolean {
 
 /** SHA-256 of each certificate's SubjectPublicKeyInfo, in hexadecimal digits. */
 export function pinsOf(caPem: string): readonly string[] {
-  const blocks = caPem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
-  return blocks.map(block => {
+  return certificateBlocks(caPem).map(block => {
     const key = new X509Certificate(block).publicKey.export({ type: 'spki', format: 'der' });
     return createHash('sha256').update(key).digest('hex');
   });

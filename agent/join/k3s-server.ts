@@ -1,10 +1,10 @@
 // What a k3s server offers to its agents: its CA, certificates for a node, the cluster's settings (k3s: pkg/server/handlers).
 
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
-import { request } from 'node:https';
-import { errorFromTransport } from '../api/errors.ts';
 import { DeniedError, InvalidError, UnavailableError } from '../lib/errors.ts';
+import { certificateBlocks } from '../lib/pem.ts';
 import { signCertificateRequest } from '../lib/x509.ts';
+import { askServer, type ServerQuestion } from './ask-server.ts';
 import { generateKeyPem } from './certificate-request.ts';
 import type { K3sToken } from './k3s-token.ts';
 import { type KeyPair, parseKeyPair } from './key-pair.ts';
@@ -27,22 +27,6 @@ interface Options {
   readonly signal: AbortSignal;
 }
 
-interface Question {
-  readonly path: string;
-  readonly ca: string | undefined;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Buffer;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-  /** Ours on the way to the server. */
-  readonly localAddress: string;
-}
-
-const TIMEOUT_MS = 10_000;
-
 /** Says where `PRIVATE KEY` came from: servers before v1.31 know no requests and share one key among all nodes. */
 const SHARED_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 
@@ -62,7 +46,7 @@ export class K3sServer {
 
   /** Asks for the CA twice: without trust, and then with that CA alone. */
   static async find(url: string, token: K3sToken, options: Options): Promise<K3sServer> {
-    const first = await ask(url, { path: '/cacerts', ca: undefined }, options);
+    const first = await askServer(url, { path: '/cacerts', ca: undefined }, options);
     if (first.status !== 200 || !first.text.includes('BEGIN CERTIFICATE')) {
       throw new InvalidError(`${url} is no server of k3s: no certificates under /cacerts`, { code: 'NoK3s' });
     }
@@ -70,7 +54,7 @@ export class K3sServer {
       const text = `the CA of ${url} is not the one in the token: is it this cluster?`;
       throw new DeniedError(text, { code: 'WrongCA' });
     }
-    const second = await ask(url, { path: '/cacerts', ca: first.text }, options);
+    const second = await askServer(url, { path: '/cacerts', ca: first.text }, options);
     if (second.text !== first.text) {
       const text = `${url} answers with two different CAs: is there a proxy in between?`;
       throw new DeniedError(text, { code: 'ClusterInfoChanged' });
@@ -102,9 +86,9 @@ export class K3sServer {
     return parseKeyPair(SHARED_KEY.test(answer) ? answer : `${answer.trimEnd()}\n${key}`);
   }
 
-  async #ask(question: Omit<Question, 'ca'>, options: Options): Promise<string> {
+  async #ask(question: Omit<ServerQuestion, 'ca'>, options: Options): Promise<string> {
     const headers = { ...question.headers, authorization: this.#token.authorization };
-    const { status, text } = await ask(this.#url, { ...question, ca: this.ca, headers }, options);
+    const { status, text } = await askServer(this.#url, { ...question, ca: this.ca, headers }, options);
     if (status === 200) return text;
     const reason = text.trim().split('\n')[0]?.slice(0, 200) ?? '';
     if (status === 401) {
@@ -126,37 +110,10 @@ export class K3sServer {
 }
 
 /** Of one certificate the answer as it is, of a chain its root. */
-export function hashesOf(pem: string): readonly string[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+function hashesOf(pem: string): readonly string[] {
+  const blocks = certificateBlocks(pem);
   const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
   if (blocks.length <= 1) return [sha256(pem)];
   const certificates = blocks.map(block => new X509Certificate(block));
   return certificates.filter(one => one.checkIssued(one)).map(({ raw }) => sha256(raw));
-}
-
-function ask(url: string, { path, ca, headers = {}, body }: Question, { signal }: Options): Promise<Answer> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => {
-      const isLate = deadline.aborted && !signal.aborted;
-      const text = `server ${url}: no answer (firewall, routing, or the machine is down)`;
-      reject(isLate ? new UnavailableError(text, { code: 'ETIMEDOUT' }) : errorFromTransport(error, url));
-    };
-    const asking = request(`${url}${path}`, {
-      method: body === undefined ? 'GET' : 'POST',
-      ...(ca === undefined ? { rejectUnauthorized: false } : { ca }),
-      headers,
-      agent: false,
-      signal: deadline,
-    });
-    asking.once('error', fail).once('response', response => {
-      const localAddress = response.socket.localAddress?.replace(/^::ffff:/, '') ?? '';
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.once('error', fail).once('end', () => {
-        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString(), localAddress });
-      });
-    });
-    asking.end(body);
-  });
 }

@@ -3,6 +3,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import { InvalidError } from '../lib/errors.ts';
+import { certificateBlocks, privateKeyBlock } from '../lib/pem.ts';
 import type { SubjectAltNames } from './certificate-request.ts';
 import type { CertificateFacts } from './plan-rotation.ts';
 
@@ -17,12 +18,11 @@ export interface KeyPair {
 
 /** Reads the pair out of one PEM text; throws InvalidError when the two do not belong together. */
 export function parseKeyPair(pem: string): KeyPair {
-  const certificate = pem
-    .match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g)
-    ?.join('\n')
-    .concat('\n');
-  const key = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----[\s\S]*?-----END \1-----/.exec(pem)?.[0].concat('\n');
-  if (certificate === undefined) throw new InvalidError('no certificate in it', { code: 'NoCertificate' });
+  const certificate = certificateBlocks(pem)
+    .map(block => `${block}\n`)
+    .join('');
+  const key = privateKeyBlock(pem)?.concat('\n');
+  if (certificate === '') throw new InvalidError('no certificate in it', { code: 'NoCertificate' });
   if (key === undefined) throw new InvalidError('no private key in it', { code: 'NoPrivateKey' });
   const parsed = new X509Certificate(certificate);
   if (!parsed.checkPrivateKey(createPrivateKey(key))) {

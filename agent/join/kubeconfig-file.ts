@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import type { ClusterConfig, Kubeconfig, Material } from '../api/kubeconfig.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
+import { privateKeyBlock } from '../lib/pem.ts';
 import { type KeyPair, parseKeyPair } from './key-pair.ts';
 
 export type KubeconfigUser =
@@ -14,9 +15,8 @@ export type KubeconfigUser =
 export async function readClientPair({ user }: Kubeconfig): Promise<KeyPair | undefined> {
   if (user.clientCertificate === undefined || user.clientKey === undefined) return undefined;
   const [certificate, key] = await Promise.all([user.clientCertificate, user.clientKey].map(readMaterial));
-  // A file may hold both; only the key's own part counts then.
-  const keyOnly = key?.replaceAll(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g, '');
-  return parseKeyPair(`${certificate}\n${keyOnly}`);
+  // Both files may hold both; of the second only the key counts.
+  return parseKeyPair(`${certificate}\n${privateKeyBlock(key ?? '') ?? ''}`);
 }
 
 export async function writeKubeconfig(
@@ -27,7 +27,7 @@ export async function writeKubeconfig(
   await writeFileAtomic(path, formatKubeconfig(cluster, user), 0o600);
 }
 
-export function formatKubeconfig(cluster: ClusterConfig, user: KubeconfigUser): string {
+function formatKubeconfig(cluster: ClusterConfig, user: KubeconfigUser): string {
   return stringify({
     apiVersion: 'v1',
     kind: 'Config',

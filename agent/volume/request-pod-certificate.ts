@@ -7,6 +7,7 @@ import type { KubeObject } from '../api/objects.ts';
 import { podCertificateRequestsPath, serviceAccountPath } from '../api/paths.ts';
 import { watchObjects } from '../api/watch.ts';
 import type { Logger } from '../lib/logger.ts';
+import { certificateBlocks } from '../lib/pem.ts';
 import { privateKeyPem, signCertificateRequest } from '../lib/x509.ts';
 import type { PodCertificateSource } from './volume-source.ts';
 
@@ -127,7 +128,7 @@ function judge({ status }: PodCertificateRequest, key: string): CertificateOutco
     }
     if (type !== 'Issued') continue;
     const { certificateChain = '', beginRefreshAt = '', notAfter = '' } = status ?? {};
-    const chain = certificateChain.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+    const chain = certificateBlocks(certificateChain);
     const certificate = {
       key,
       chain: chain.map(one => `${one}\n`).join(''),
