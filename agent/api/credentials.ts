@@ -4,7 +4,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { settledOrAborted } from '../lib/abort.ts';
 import { errorMessage, InvalidError } from '../lib/errors.ts';
+import { certificateBlocks, privateKeyBlock } from '../lib/pem.ts';
 import { sleep } from '../lib/sleep.ts';
 import { type ExecCredential, runExecPlugin } from './exec-plugin.ts';
 import type { ExecConfig, Kubeconfig, Material } from './kubeconfig.ts';
@@ -125,9 +127,11 @@ export class Credentials {
     if (!exec || token || clientCertificate || basic) return;
     const expiresAtMs = this.#exec?.expiresAtMs ?? Number.POSITIVE_INFINITY;
     if (this.#exec && Date.now() < expiresAtMs - EXEC_EXPIRY_LEEWAY_MS) return;
+    signal.throwIfAborted();
     // One run for everybody who waits: it goes on when one of them gives up.
     this.#execRunning ??= this.#runExec(exec);
-    await Promise.race([this.#execRunning, rejectOnAbort(signal)]);
+    await settledOrAborted(this.#execRunning, signal);
+    signal.throwIfAborted();
   }
 
   async #runExec(exec: ExecConfig): Promise<void> {
@@ -163,13 +167,6 @@ async function readSettledFiles(kubeconfig: Kubeconfig, signal: AbortSignal): Pr
       await sleep(MISMATCH_RETRY_MS, { signal });
     }
   }
-}
-
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }
 
 function isMismatch(error: unknown): boolean {
@@ -220,8 +217,8 @@ async function readMaterial(
 
 /** The certificates of a PEM file, each one parsed: OpenSSL would pass over a broken one in silence. */
 function certificatesOf(pem: string, field: string, path: string): string {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g);
-  if (!blocks) throw invalid(`kubeconfig ${path}: ${field} holds no PEM certificate`);
+  const blocks = certificateBlocks(pem);
+  if (blocks.length === 0) throw invalid(`kubeconfig ${path}: ${field} holds no PEM certificate`);
   try {
     for (const block of blocks) parseCertificate(block);
   } catch (error) {
@@ -236,7 +233,7 @@ function parseCertificate(pem: string): X509Certificate {
 
 /** The private key of a PEM file that may hold the certificate as well, as the kubelet's own file does. */
 function keyOf(pem: string, path: string): string {
-  const block = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----[\s\S]*?-----END \1-----/.exec(pem)?.[0];
+  const block = privateKeyBlock(pem);
   if (!block) throw invalid(`kubeconfig ${path}: client-key holds no PEM private key`);
   try {
     createPrivateKey(block);
