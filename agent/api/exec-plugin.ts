@@ -52,7 +52,7 @@ function run(exec: ExecConfig, env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
   });
 }
 
-export function parseExecCredential(text: string, exec: ExecConfig): ExecCredential {
+function parseExecCredential(text: string, exec: ExecConfig): ExecCredential {
   let answer: unknown;
   try {
     answer = JSON.parse(text);

@@ -4,7 +4,7 @@ import { KUBELET_FIELDS } from './kubelet-fields.ts';
 import { NODELET_FIELDS } from './nodelet-fields.ts';
 
 /** Every setting by its path in the file. */
-export const FIELDS = { ...KUBELET_FIELDS, ...NODELET_FIELDS } as const;
+const FIELDS = { ...KUBELET_FIELDS, ...NODELET_FIELDS } as const;
 
 export type FieldName = keyof typeof FIELDS;
 type ValueOf<F> = F extends Field<infer T> ? T : never;

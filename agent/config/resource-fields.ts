@@ -37,7 +37,7 @@ export const DEFAULT_EVICTION_HARD: Readonly<Record<string, EvictionAmount>> = {
   'imagefs.inodesFree': { kind: 'percent', percent: 5 },
 };
 
-export function isEvictionSignal(name: string): name is EvictionSignal {
+function isEvictionSignal(name: string): name is EvictionSignal {
   return EVICTION_SIGNALS.some(signal => signal === name);
 }
 
@@ -179,7 +179,7 @@ function parseList<T>(
 }
 
 /** API conventions: an optional DNS prefix and a name of at most 63 characters. */
-export function checkLabelKey(key: string): string | undefined {
+function checkLabelKey(key: string): string | undefined {
   const [name, prefix, ...more] = key.split('/').reverse();
   const isPrefixGood =
     prefix === undefined || (prefix.length <= 253 && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(prefix));
@@ -237,7 +237,7 @@ export function checkAbsolutePath(text: string): string | undefined {
     : `expected an absolute path without . or .., got ${found(text)}`;
 }
 
-export function didYouMean(name: string, candidates: Iterable<string>): string {
+function didYouMean(name: string, candidates: Iterable<string>): string {
   const near = closest(name, candidates);
   return near === undefined ? '' : `, did you mean ${near}?`;
 }

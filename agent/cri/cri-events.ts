@@ -37,7 +37,7 @@ export async function* watchCriEvents({
   for await (const event of runtime.getContainerEvents({ signal })) yield parseCriEvent(event);
 }
 
-export function parseCriEvent(event: ContainerEventResponse): CriEvent {
+function parseCriEvent(event: ContainerEventResponse): CriEvent {
   return {
     kind: KINDS[event.containerEventType],
     containerId: event.containerId,

@@ -61,7 +61,7 @@ function header(family: IPFamily): Buffer {
   return Buffer.from([family === 4 ? libc.AF_INET : libc.AF_INET6, 0, 0, 0]);
 }
 
-export function parseFlow(body: Buffer, family: IPFamily, wantedProtocol: number): Flow | undefined {
+function parseFlow(body: Buffer, family: IPFamily, wantedProtocol: number): Flow | undefined {
   const attributes = parseAttributes(body, NFGENMSG_BYTES);
   const [original, reply, id] = [CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_ID].map(type => attributes.get(type));
   if (!original || !reply) return undefined;

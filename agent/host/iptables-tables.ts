@@ -40,7 +40,7 @@ interface GrowingTable {
   readonly builtInRules: string[];
 }
 
-export class SaveParser {
+class SaveParser {
   readonly tables = new Map<string, GrowingTable>();
   readonly #builtIn = new Set<string>();
   #table: GrowingTable = { chains: new Map(), builtInRules: [] };

@@ -86,7 +86,7 @@ export function statx(path: string, flags: number, mask: number, buffer: Buffer)
 }
 
 // Calls newer than the oldest C library we run on; one number for x64 and arm64 (calls since 5.1 share theirs).
-export const SYS_mount_setattr = 442;
+const SYS_mount_setattr = 442;
 
 /** mount_setattr(2) with a struct mount_attr in `attributes`; -1 on failure, ENOSYS before Linux 5.12. */
 export function mountSetattr(path: string, flags: number, attributes: Buffer): number {
@@ -107,10 +107,10 @@ export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
-export const SOCK_CLOEXEC = 0o2000000;
-export const MSG_DONTWAIT = 0x40;
-export const MSG_NOSIGNAL = 0x4000;
-export const MSG_TRUNC = 0x20;
+const SOCK_CLOEXEC = 0o2000000;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_TRUNC = 0x20;
 
 /** socket(2), close-on-exec; the descriptor, or -1. */
 export function socket(domain: number, type: number, protocol: number): number {

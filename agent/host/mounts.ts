@@ -8,10 +8,10 @@ import { errorOf, lastErrno, mount, mountSetattr, statx, umount2 } from './libc.
 import { findMountOf, listMounts, type MountInfo } from './mount-info.ts';
 
 // mount(2)
-export const MS_RDONLY = 1;
-export const MS_NOSUID = 2;
-export const MS_NODEV = 4;
-export const MS_NOEXEC = 8;
+const MS_RDONLY = 1;
+const MS_NOSUID = 2;
+const MS_NODEV = 4;
+const MS_NOEXEC = 8;
 const MS_REMOUNT = 0x20;
 const MS_BIND = 0x1000;
 const MS_REC = 0x4000;

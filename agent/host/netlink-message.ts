@@ -1,7 +1,7 @@
 // Netlink messages as bytes: header, fixed part, attributes; netlink(7), rtnetlink(7). Both of our architectures are
 // little-endian, which is the host order netlink uses.
 
-export const NLM_F_REQUEST = 1;
+const NLM_F_REQUEST = 1;
 export const NLM_F_ACK = 4;
 export const NLM_F_DUMP = 0x300;
 export const NLM_F_REPLACE = 0x100;

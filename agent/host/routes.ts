@@ -201,7 +201,7 @@ function isMainUnicast(body: Buffer): boolean {
 }
 
 /** The body of an RTM_NEWROUTE message. */
-export function parseRoute(body: Buffer): Route {
+function parseRoute(body: Buffer): Route {
   const family = body.readUInt8(0) === FAMILY_NUMBER[6] ? 6 : 4;
   const attributes = parseAttributes(body, RTMSG_BYTES);
   const hop = firstHop(attributes.get(RTA_MULTIPATH));

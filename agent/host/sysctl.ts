@@ -73,6 +73,6 @@ function normalize(text: string): string {
 }
 
 /** `/proc/sys` and the name; a name without a slash has dots for slashes, as sysctl(8) takes it. */
-export function sysctlFile(name: string): string {
+function sysctlFile(name: string): string {
   return `/proc/sys/${name.includes('/') ? name : name.replaceAll('.', '/')}`;
 }

@@ -37,7 +37,7 @@ export function planRotation(
   return { kind: 'keep', untilMs: nowMs < notBeforeMs ? notBeforeMs : dueAtMs };
 }
 
-export function rotationDueAtMs({ notBeforeMs, notAfterMs, spread }: CertificateFacts): number {
+function rotationDueAtMs({ notBeforeMs, notAfterMs, spread }: CertificateFacts): number {
   return Math.round(notBeforeMs + (notAfterMs - notBeforeMs) * (EARLIEST_SHARE + SHARE_SPREAD * spread));
 }
 

@@ -1,5 +1,5 @@
 /** The reason of a signal whose time is up; callers say in their own words what took too long. */
-export class DeadlineError extends Error {
+class DeadlineError extends Error {
   override readonly name = 'DeadlineError';
 }
 

@@ -24,7 +24,7 @@ export async function readMachineFacts(
   return buildMachineFacts(facts, rootFs.totalBytes);
 }
 
-export function buildMachineFacts(facts: HostFacts, rootFsBytes: number): MachineFacts {
+function buildMachineFacts(facts: HostFacts, rootFsBytes: number): MachineFacts {
   const { cpuCount, memoryBytes, hugepages, ...identity } = facts;
   return { identity, resources: { cpuCount, memoryBytes, hugepages, rootFsBytes } };
 }

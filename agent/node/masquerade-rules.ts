@@ -18,7 +18,7 @@ export interface OwnChain {
 }
 
 export const MASQUERADE_CHAIN = 'NODELET-MASQ';
-export const FORWARD_CHAIN = 'NODELET-FORWARD';
+const FORWARD_CHAIN = 'NODELET-FORWARD';
 
 /** Pods leave the cluster with the node's address; between pods every address stays what it is. */
 export function buildMasqueradeChain({ ownPodCIDR, clusterPodCIDRs }: MasqueradeInputs): OwnChain {

@@ -23,7 +23,7 @@ export interface RuntimeFacts {
 export const RUNTIME_DOWN_AFTER_MS = 900;
 
 // A CNI configuration that is being replaced is gone for a moment; the same reasoning, within the second.
-export const CONDITION_LOST_AFTER_MS = 500;
+const CONDITION_LOST_AFTER_MS = 500;
 
 // Calls take milliseconds; on a crowded disk seconds.
 const HUNG_CALL_AFTER_MAX_MS = 60_000;

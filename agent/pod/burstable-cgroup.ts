@@ -47,7 +47,7 @@ export async function runBurstableCgroup(
   }
 }
 
-export function burstableShares(pods: readonly Pod[]): number {
+function burstableShares(pods: readonly Pod[]): number {
   const burstable = pods.filter(({ spec }) => buildQosClass(spec) === 'Burstable');
   return cpuShares(burstable.reduce((sum, { spec }) => sum + buildPodResources(spec).requests.cpuMilli, 0));
 }

@@ -5,7 +5,7 @@ import type { Pod } from '../api/objects.ts';
 import { CONFIG_HASH_ANNOTATION } from './build-static-pod.ts';
 import { fullName } from './naming.ts';
 
-export const CONFIG_MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
+const CONFIG_MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
 
 export interface StaticPod {
   readonly pod: Pod;

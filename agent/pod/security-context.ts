@@ -37,7 +37,7 @@ const MASKED_PATHS = [
 ];
 const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
-export function buildNamespaceOptions(spec: PodSpec, user: PodUserNamespace): NamespaceOptionInput {
+function buildNamespaceOptions(spec: PodSpec, user: PodUserNamespace): NamespaceOptionInput {
   return {
     network: spec.hostNetwork ? 'NODE' : 'POD',
     ipc: spec.hostIPC ? 'NODE' : 'POD',

@@ -45,7 +45,7 @@ async function readTail(path: string, maxBytes: number): Promise<string> {
 }
 
 /** The last lines of a CRI log without `time stream tag` in front of each. */
-export function parseLogTail(text: string): string {
+function parseLogTail(text: string): string {
   let content = '';
   for (const line of text.split('\n').slice(-LOG_MAX_LINES - 1)) {
     const parts = /^\S+ (?:stdout|stderr) ([FP])\S* ?(.*)$/s.exec(line);

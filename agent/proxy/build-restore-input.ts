@@ -24,6 +24,6 @@ export function buildRestoreInput(change: RulesetChange, missingJumps: readonly 
   }).join('');
 }
 
-export function jumpText({ from, match, to }: Jump): string {
+function jumpText({ from, match, to }: Jump): string {
   return `${from} ${match}${match === '' ? '' : ' '}-j ${to}`;
 }

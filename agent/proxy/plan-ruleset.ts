@@ -25,7 +25,7 @@ export function newSharedChains(context: RuleContext): SharedChains {
 }
 
 /** What turns one ruleset into another. */
-export function planTransaction(previous: Ruleset, next: Ruleset): RulesetChange {
+function planTransaction(previous: Ruleset, next: Ruleset): RulesetChange {
   const change = new Map<ChainId, readonly string[] | undefined>();
   for (const [id, rules] of next) if (!areSameRules(previous.get(id), rules)) change.set(id, rules);
   for (const id of previous.keys()) if (!next.has(id)) change.set(id, undefined);

@@ -55,7 +55,7 @@ export function isSameRequirements(
   return isDeepStrictEqual(amountsOf(a), amountsOf(b));
 }
 
-export function isSameAllocation(a: PodResourceInfo, b: PodResourceInfo): boolean {
+function isSameAllocation(a: PodResourceInfo, b: PodResourceInfo): boolean {
   return (
     isSameRequirements(a.pod, b.pod) &&
     [...a.containers].every(

@@ -40,7 +40,7 @@ function matches(pattern: string, sysctl: string): boolean {
 }
 
 /** With dots between its parts: where the first separator is a slash, dots and slashes are exchanged (sysctl(8)). */
-export function normalizeSysctl(name: string): string {
+function normalizeSysctl(name: string): string {
   const separator = /[./]/.exec(name)?.[0];
   if (separator !== '/') return name;
   return name.replaceAll(/[./]/g, character => (character === '/' ? '.' : '/'));

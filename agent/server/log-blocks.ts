@@ -11,7 +11,7 @@ const NEWLINE = 0x0a;
 const NOTHING = Buffer.alloc(0);
 
 /** Cuts what comes in after its last newline and keeps the rest for the next time. */
-export class RecordCutter {
+class RecordCutter {
   #rest: Buffer = NOTHING;
 
   push(chunk: Buffer): Buffer {
@@ -146,7 +146,7 @@ function dropRecords(block: Buffer, count: number): { readonly block: Buffer; re
   return { block: block.subarray(start), left };
 }
 
-export function countNewlines(block: Buffer): number {
+function countNewlines(block: Buffer): number {
   let count = 0;
   for (let at = block.indexOf(NEWLINE); at >= 0; at = block.indexOf(NEWLINE, at + 1)) count += 1;
   return count;

@@ -8,7 +8,7 @@ import type { EmptyDirSource } from './volume-source.ts';
 
 const EMPTY_DIR_MODE = 0o777;
 /** The kernel's own mode of a tmpfs root. */
-export const TMPFS_MODE = 0o1777;
+const TMPFS_MODE = 0o1777;
 
 export interface EmptyDirRequest {
   readonly directory: string;

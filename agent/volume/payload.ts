@@ -53,7 +53,7 @@ export function pathProblem(path: string): string | undefined {
 }
 
 /** `a//./b/` as `a/b`; the empty string when nothing is left. */
-export function cleanPath(path: string): string {
+function cleanPath(path: string): string {
   return path
     .split('/')
     .filter(element => element !== '' && element !== '.')

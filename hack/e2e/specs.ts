@@ -89,7 +89,7 @@ export function chooseSubset(
   return chosen;
 }
 
-export function isSerial(name: string): boolean {
+function isSerial(name: string): boolean {
   return name.includes('[Serial]');
 }
 

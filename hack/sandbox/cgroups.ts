@@ -106,7 +106,7 @@ export function enterCgroupRootScript(path: string, hierarchies: readonly Cgroup
 }
 
 /** Host pids of every process in the cgroup and below it. */
-export async function listCgroupProcesses(path: string): Promise<number[]> {
+async function listCgroupProcesses(path: string): Promise<number[]> {
   const pids = new Set<number>();
   for (const { mountPoint } of await listCgroupHierarchies()) {
     for (const directory of await listTree(join(mountPoint, path))) {

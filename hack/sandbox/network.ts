@@ -18,7 +18,7 @@ export interface SandboxSubnet {
 }
 
 /** Beside it in a dual-stack sandbox: the same numbers, of a unique local range. */
-export function controlPlaneAddress6({ index }: SandboxSubnet): string {
+function controlPlaneAddress6({ index }: SandboxSubnet): string {
   return `fd00:10:199:${index.toString(16)}::2`;
 }
 

@@ -8,7 +8,7 @@ export type Log = (line: string) => void;
 const QUOTED_LOG_LINES = 15;
 
 /** A step that failed: the message has the cause, the end of the step's own log, and what to do. */
-export class StepError extends Error {
+class StepError extends Error {
   override readonly name = 'StepError';
 }
 

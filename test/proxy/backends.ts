@@ -6,7 +6,7 @@ import type { NodeView } from '../support/node-view.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 export const HTTP_PORT = 8080;
-export const UDP_PORT = 8081;
+const UDP_PORT = 8081;
 
 export class Backends {
   readonly #cluster: TestCluster;
