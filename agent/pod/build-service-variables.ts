@@ -8,8 +8,8 @@ export interface VariableService {
   readonly ports: readonly { readonly name?: string; readonly port: number; readonly protocol?: string }[];
 }
 
-// The API server's own Service is told to every container.
-const MASTER_NAMESPACE = 'default';
+/** The API server's own Service is told to every container. */
+export const MASTER_NAMESPACE = 'default';
 const MASTER_NAME = 'kubernetes';
 
 /** `namespace` is the pod's; without service links its Services stay unnamed. */

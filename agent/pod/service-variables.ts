@@ -8,7 +8,7 @@ import { watchObjects } from '../api/watch.ts';
 import { settledOrAborted } from '../lib/abort.ts';
 import type { Logger } from '../lib/logger.ts';
 import { isStaticPod } from '../resources/pod-class.ts';
-import { buildServiceVariables, type VariableService } from './build-service-variables.ts';
+import { buildServiceVariables, MASTER_NAMESPACE, type VariableService } from './build-service-variables.ts';
 import { podNamespace } from './naming.ts';
 
 const KNOWN_WITHIN_MS = 1000; // an agent that has just started has its list by then
@@ -16,7 +16,8 @@ const KNOWN_WITHIN_MS = 1000; // an agent that has just started has its list by 
 export class ServiceVariables {
   readonly #client: ApiClient;
   readonly #logger: Logger;
-  readonly #services = new Map<string, VariableService>();
+  /** By namespace and name, so that neither is kept ten thousand times. */
+  readonly #services = new Map<string, Map<string, VariableService>>();
   readonly #known = Promise.withResolvers<void>();
   #isKnown = false;
 
@@ -30,7 +31,7 @@ export class ServiceVariables {
     for await (const event of watchObjects<Service>(this.#client, options)) {
       if (event.kind === 'synced') this.#takeAll(event.objects);
       else if (event.kind === 'upserted') this.#take(event.object);
-      else this.#services.delete(keyOf(event.object));
+      else this.#remove(event.object);
     }
   }
 
@@ -42,7 +43,11 @@ export class ServiceVariables {
     if (!this.#isKnown)
       throw new Error('services have not yet been read at least once, cannot construct envvars');
     const hasLinks = pod.spec.enableServiceLinks !== false;
-    return buildServiceVariables([...this.#services.values()], podNamespace(pod), hasLinks);
+    const namespace = podNamespace(pod);
+    const near = [...new Set([MASTER_NAMESPACE, namespace])].flatMap(one => [
+      ...(this.#services.get(one)?.values() ?? []),
+    ]);
+    return buildServiceVariables(near, namespace, hasLinks);
   }
 
   #takeAll(services: readonly Service[]): void {
@@ -55,17 +60,28 @@ export class ServiceVariables {
   #take(service: Service): void {
     const { clusterIP = '', ports = [] } = service.spec ?? {};
     const { namespace = '', name } = service.metadata;
-    if (clusterIP === '' || clusterIP === 'None') this.#services.delete(keyOf(service));
-    else this.#services.set(keyOf(service), { namespace, name, clusterIP, ports });
+    if (clusterIP === '' || clusterIP === 'None') {
+      this.#remove(service);
+      return;
+    }
+    const others = this.#services.get(namespace) ?? new Map<string, VariableService>();
+    this.#services.set(namespace, others.set(name, { namespace, name, clusterIP, ports }));
   }
-}
 
-function keyOf({ metadata }: Service): string {
-  return `${metadata.namespace ?? ''}/${metadata.name}`;
+  #remove({ metadata: { namespace = '', name } }: Service): void {
+    const others = this.#services.get(namespace);
+    others?.delete(name);
+    if (others?.size === 0) this.#services.delete(namespace);
+  }
 }
 
 function trimService({ metadata, spec = {} }: Service): Service {
   const { name, namespace = '', resourceVersion = '' } = metadata;
   const { clusterIP = '', ports = [] } = spec;
-  return { metadata: { name, namespace, resourceVersion }, spec: { clusterIP, ports } };
+  const trimmed = ports.map(({ name: portName, port, protocol }) => ({
+    port,
+    ...(portName !== undefined && { name: portName }),
+    ...(protocol !== undefined && { protocol }),
+  }));
+  return { metadata: { name, namespace, resourceVersion }, spec: { clusterIP, ports: trimmed } };
 }
