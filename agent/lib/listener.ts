@@ -1,6 +1,6 @@
 // A listening socket that comes up when it can: a port that is taken is said once and tried again.
 
-import type { Server } from 'node:http';
+import type { Server } from 'node:net';
 import { waitAborted } from './abort.ts';
 import { errorMessage } from './errors.ts';
 import type { Logger } from './logger.ts';
@@ -10,6 +10,12 @@ const RETRY_MS = 5000; // as the kubelet's for its healthz port
 const CLOSE_SWEEP_MS = 20;
 const CLOSE_PATIENCE_MS = 1000;
 
+/** What the servers of HTTP have in common. */
+export interface HttpListener extends Server {
+  closeIdleConnections(): void;
+  closeAllConnections(): void;
+}
+
 export interface ListenAddress {
   readonly address: string;
   readonly port: number;
@@ -17,7 +23,7 @@ export interface ListenAddress {
 
 /** Listens until the signal aborts; then gives what is being answered a moment. */
 export async function runListener(
-  server: Server,
+  server: HttpListener,
   { address, port }: ListenAddress,
   { what, logger, signal }: { readonly what: string; readonly logger: Logger; readonly signal: AbortSignal },
 ): Promise<void> {
@@ -41,7 +47,7 @@ export async function runListener(
   if (server.listening) await close(server);
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
+function listen(server: HttpListener, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host, port }, () => {
@@ -52,7 +58,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 }
 
 // Handlers see the signal and end by themselves; what they leave is an idle connection, which a client would keep.
-async function close(server: Server): Promise<void> {
+async function close(server: HttpListener): Promise<void> {
   const closed = new Promise<void>(resolve => server.close(() => resolve()));
   const sweep = setInterval(() => server.closeIdleConnections(), CLOSE_SWEEP_MS);
   const timer = setTimeout(() => server.closeAllConnections(), CLOSE_PATIENCE_MS);

@@ -1,7 +1,8 @@
 // Who asks: a client certificate, a bearer token that the API server vouches for, or nobody.
 
 import { createHmac, randomBytes } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { ApiClient } from '../api/client.ts';
 import { CachedLookup } from '../lib/cached-lookup.ts';
@@ -64,20 +65,24 @@ export class Authenticator {
   }
 
   /** Undefined: nobody we know. A credential that is wrong is never anonymous. */
-  async authenticate(request: IncomingMessage): Promise<User | undefined> {
-    const certificate = this.#certificate(request);
+  async authenticate(
+    headers: IncomingHttpHeaders,
+    connection: Socket | undefined,
+  ): Promise<User | undefined> {
+    const certificate = this.#certificate(connection);
     if (certificate.kind === 'user') return withAuthenticatedGroup(certificate.user);
-    const token = this.#config.webhookAuthentication ? bearerToken(request.headers) : undefined;
+    const token = this.#config.webhookAuthentication ? bearerToken(headers) : undefined;
     const user = token === undefined ? undefined : await this.#review(token);
     if (user) return withAuthenticatedGroup(user);
     const hasFailed = certificate.kind === 'rejected' || token !== undefined;
     return hasFailed || !this.#config.anonymousAuth ? undefined : ANONYMOUS;
   }
 
-  #certificate({ socket }: IncomingMessage): ReturnType<typeof readClientCertificate> {
+  #certificate(connection: Socket | undefined): ReturnType<typeof readClientCertificate> {
     // Without an authority of ours Node would check against its list of public ones, which know nobody of a cluster.
-    if (this.#config.clientCAFile === undefined || !(socket instanceof TLSSocket)) return { kind: 'none' };
-    return readClientCertificate(socket, this.#clock.nowMs());
+    if (this.#config.clientCAFile === undefined || !(connection instanceof TLSSocket))
+      return { kind: 'none' };
+    return readClientCertificate(connection, this.#clock.nowMs());
   }
 
   async #review(token: string): Promise<User | undefined> {

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { HttpResponse } from './exchange.ts';
 import type { Route } from './router.ts';
 
 /** The configuration in force. */
@@ -7,7 +7,7 @@ export function configzRoutes(document: Readonly<Record<string, unknown>>): read
   return [{ methods: ['GET'], path: '/configz', handle: ({ response }) => sendConfig(response, body) }];
 }
 
-function sendConfig(response: ServerResponse, body: string): void {
+function sendConfig(response: HttpResponse, body: string): void {
   response.writeHead(200, { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' });
   response.end(body);
 }

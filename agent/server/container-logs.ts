@@ -48,7 +48,7 @@ async function serveLogs(exchange: Exchange, deps: ContainerLogsDeps): Promise<v
 
   // As the kubelet: the answer is 200 before the log is looked for, and trouble with it stands in the body.
   response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
-  response.flushHeaders();
+  response.flushHeaders?.();
   await streamLog(exchange, deps, pod.metadata.uid ?? '', instance.containerID, query);
   response.end();
 }

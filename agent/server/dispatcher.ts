@@ -1,13 +1,15 @@
 // From a request to its handler: who asks, may they, what answers.
 
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { errorMessage } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Authenticator } from './authentication.ts';
 import type { Authorizer } from './authorization.ts';
 import { buildAttributes } from './build-attributes.ts';
-import { sendText, type Upgrade } from './exchange.ts';
+import { type HttpRequest, type HttpResponse, sendText, type Upgrade } from './exchange.ts';
 import { countRequest } from './request-metrics.ts';
 import type { Route, Router } from './router.ts';
 
@@ -40,20 +42,22 @@ export class Dispatcher {
     // The duplex of a server is always the connection's own socket.
     response.assignSocket(socket as IncomingMessage['socket']);
     response.once('finish', () => request.socket.destroySoon());
-    await this.dispatch(request, response, { socket, head });
+    await this.dispatch(request, response, { request, response, socket, head });
   }
 
-  async dispatch(request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade): Promise<void> {
-    const gone = new AbortController();
-    request.socket.once('close', () => gone.abort());
-    response.once('close', () => gone.abort());
+  async dispatch(
+    request: IncomingMessage | Http2ServerRequest,
+    response: HttpResponse,
+    upgrade?: Upgrade,
+  ): Promise<void> {
+    const gone = watchClient(request, response);
     const path = readPath(request.url ?? '');
     const { router } = this.#deps;
     const done = countRequest(
       { method: request.method ?? '', path: path?.text ?? '' },
       { serverType: this.#deps.guards ? 'readwrite' : 'readonly', roots: router.roots },
     );
-    gone.signal.addEventListener('abort', done, { once: true });
+    gone.addEventListener('abort', done, { once: true });
     if (!path) {
       sendText(response, 400, 'Bad Request');
       return;
@@ -62,20 +66,24 @@ export class Dispatcher {
       if (await this.#isRefused(request, response, path.text)) return;
       await this.#answer(request, response, path, {
         upgrade,
-        signal: AbortSignal.any([gone.signal, this.#signal]),
+        signal: AbortSignal.any([gone, this.#signal]),
       });
     } catch (error) {
-      if (gone.signal.aborted || this.#signal.aborted) return;
+      if (gone.aborted || this.#signal.aborted) return;
       this.#deps.logger.error({ path: path.text, err: error }, 'request failed');
       if (response.headersSent) response.destroy();
       else sendText(response, 500, `Internal Error: ${errorMessage(error)}`);
     }
   }
 
-  async #isRefused(request: IncomingMessage, response: ServerResponse, path: string): Promise<boolean> {
+  async #isRefused(
+    request: IncomingMessage | Http2ServerRequest,
+    response: HttpResponse,
+    path: string,
+  ): Promise<boolean> {
     const { guards } = this.#deps;
     if (!guards) return false;
-    const user = await guards.authenticator.authenticate(request);
+    const user = await guards.authenticator.authenticate(request.headers, connectionOf(request));
     if (!user) {
       sendText(response, 401, 'Unauthorized');
       return true;
@@ -87,8 +95,8 @@ export class Dispatcher {
   }
 
   async #answer(
-    request: IncomingMessage,
-    response: ServerResponse,
+    request: HttpRequest,
+    response: HttpResponse,
     { text: path, query }: RequestPath,
     { upgrade, signal }: { readonly upgrade: Upgrade | undefined; readonly signal: AbortSignal },
   ): Promise<void> {
@@ -121,6 +129,27 @@ export class Dispatcher {
     }
     await route.handle(exchange);
   }
+}
+
+/** The same for all requests on one connection; undefined once that is closed. */
+function connectionOf(request: IncomingMessage | Http2ServerRequest): Socket | undefined {
+  if (request instanceof IncomingMessage) return request.socket;
+  const { session } = request.stream;
+  return session && !session.destroyed ? session.socket : undefined;
+}
+
+/** Aborts when the answer is complete, or there is nobody left to read it. */
+function watchClient(request: IncomingMessage | Http2ServerRequest, response: HttpResponse): AbortSignal {
+  const gone = new AbortController();
+  const abort = (): void => gone.abort();
+  response.once('close', abort);
+  if (request instanceof IncomingMessage) {
+    // The response says nothing of it while it waits behind another one, or once its connection was handed over.
+    const { socket } = request;
+    socket.once('close', abort);
+    gone.signal.addEventListener('abort', () => socket.off('close', abort), { once: true });
+  }
+  return gone.signal;
 }
 
 interface RequestPath {

@@ -1,11 +1,30 @@
 // One request and what it takes to answer it.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
+/** What requests of HTTP/1.1 and HTTP/2 have in common. */
+export interface HttpRequest extends AsyncIterable<unknown> {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** And their responses. */
+export interface HttpResponse extends NodeJS.WritableStream {
+  readonly headersSent: boolean;
+  /** Always false in HTTP/2, which takes what is written too late in silence. */
+  readonly destroyed: boolean;
+  setHeader(name: string, value: string | number): unknown;
+  writeHead(status: number, headers: OutgoingHttpHeaders): unknown;
+  /** HTTP/2 sends them at once. */
+  flushHeaders?(): void;
+  destroy(): unknown;
+}
+
 export interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
   /** Without the query, still percent-encoded. */
   readonly path: string;
   readonly query: URLSearchParams;
@@ -17,7 +36,10 @@ export interface Exchange {
   readonly upgrade: Upgrade | undefined;
 }
 
+/** HTTP/1.1 alone knows this. */
 export interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
   readonly socket: Duplex;
   /** What the client has sent behind its request already. */
   readonly head: Buffer;
@@ -26,17 +48,17 @@ export interface Upgrade {
 export type Handler = (exchange: Exchange) => void | Promise<void>;
 
 /** Answers with a line of text, the kubelet's form for everything that goes wrong. */
-export function sendText(response: ServerResponse, status: number, text: string): void {
+export function sendText(response: HttpResponse, status: number, text: string): void {
   const headers = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' };
   send(response, status, headers, text);
 }
 
-export function sendJson(response: ServerResponse, status: number, body: unknown): void {
+export function sendJson(response: HttpResponse, status: number, body: unknown): void {
   send(response, status, { 'content-type': 'application/json' }, JSON.stringify(body));
 }
 
 function send(
-  response: ServerResponse,
+  response: HttpResponse,
   status: number,
   headers: Readonly<Record<string, string>>,
   body: string,
@@ -48,7 +70,7 @@ function send(
 
 /** Writes with the client's pace; false when it is gone. */
 export async function writeChunk(
-  response: ServerResponse,
+  response: HttpResponse,
   chunk: Buffer,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
-import { get as getTls } from 'node:https';
+import { connect as connectHttp2 } from 'node:http2';
+import { Agent, get as getTls } from 'node:https';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -13,6 +14,7 @@ import { createSilentLogger } from '../lib/logger.ts';
 import { Authenticator } from './authentication.ts';
 import { Authorizer } from './authorization.ts';
 import { configzRoutes } from './configz.ts';
+import { debugFlagRoutes } from './debug-flags.ts';
 import { healthRoutes, PING } from './healthz.ts';
 import { NodeServer } from './node-server.ts';
 import { makeSelfSigned } from './self-signed.ts';
@@ -42,6 +44,7 @@ const server = new NodeServer({
   routes: [
     ...healthRoutes([PING]),
     ...configzRoutes({ maxPods: 7 }),
+    ...debugFlagRoutes(logger),
     ...switchedOffRoutes(DEBUG_ROOTS, 'Debug endpoints are disabled.'),
   ],
   guards: {
@@ -66,10 +69,44 @@ t.test('the main port answers everything, and says what is switched off', async 
   t.equal(await ask(port, '/nothing'), '404 404 page not found\n');
 });
 
+t.test('and the same over HTTP/2, on one connection', async t => {
+  const session = connectHttp2(`https://${HOST}:${port}`, { rejectUnauthorized: false });
+  const askThere = (path: string, method = 'GET', body?: string): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const stream = session.request({ ':path': path, ':method': method }, { endStream: false });
+      stream.once('error', reject);
+      let answer = '';
+      stream.once('response', headers => (answer = `${headers[':status']} `));
+      stream.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+      stream.once('end', () => resolve(answer));
+      stream.end(body);
+    });
+  const answers = ['/healthz', '/configz', '/exec/a/b/c', '/nothing', '/%'].map(path => askThere(path));
+  t.strictSame(await Promise.all(answers), [
+    '200 ok',
+    '200 {"kubeletconfig":{"maxPods":7}}',
+    '405 Debug endpoints are disabled.\n',
+    '404 404 page not found\n',
+    '400 Bad Request',
+  ]);
+  t.match(await askThere('/debug/flags/v', 'PUT', '1'.repeat(100_000)), /^400 failed set/);
+  t.equal(await askThere('/debug/flags/v', 'PUT', '0'), '200 successfully set klog.logging.verbosity to 0\n');
+  session.close();
+});
+
 t.test('the read-only port answers what is open to everybody', async t => {
   t.equal(await ask(readOnlyPort, '/healthz'), '200 ok');
   t.equal(await ask(readOnlyPort, '/configz'), '405 Debug endpoints are disabled.\n');
   t.equal(await ask(readOnlyPort, '/nothing'), '404 404 page not found\n');
+});
+
+t.test('a connection that is used again and again gathers nothing', async t => {
+  const warnings: string[] = [];
+  process.on('warning', ({ message }) => warnings.push(message));
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  for (let count = 0; count < 12; count += 1) await ask(port, '/healthz', agent);
+  agent.destroy();
+  t.strictSame(warnings, []);
 });
 
 t.test('the health port answers for health', async t => {
@@ -127,10 +164,10 @@ async function freePort(): Promise<number> {
 }
 
 /** Status and body. */
-function ask(to: number, path: string): Promise<string> {
+function ask(to: number, path: string, agent: Agent | false = false): Promise<string> {
   return new Promise((resolve, reject) => {
-    const options = { host: HOST, port: to, path, agent: false, rejectUnauthorized: false };
-    const request = to === port ? getTls(options) : get(options);
+    const options = { host: HOST, port: to, path, agent, rejectUnauthorized: false };
+    const request = to === port ? getTls(options) : get({ ...options, agent: false });
     request.once('error', reject);
     request.once('response', response => {
       let body = '';

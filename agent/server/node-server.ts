@@ -1,7 +1,6 @@
 // The node's API: HTTPS for those who may, health for the host itself, and a read-only port where that is asked for.
 
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { ServerConfig } from '../config/config.ts';
 import { runListener } from '../lib/listener.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -11,6 +10,7 @@ import { Dispatcher, type Guards } from './dispatcher.ts';
 import { healthRoutes, PING } from './healthz.ts';
 import { type Route, Router } from './router.ts';
 import type { ServingCertificate } from './serving-certificate.ts';
+import { createTlsServer, type TlsServer } from './tls-server.ts';
 import { readTlsSettings, type TlsSettings } from './tls-settings.ts';
 
 // Go's clients keep idle connections for 90 s: closing later than they do spares them the race.
@@ -21,6 +21,7 @@ const HEADERS_TIMEOUT_MS = 30_000;
 const REQUEST_TIMEOUT_MS = 60_000; // no request has a body worth mentioning
 const KEEP_ALIVE_PROBE_MS = 30_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
+const HTTP2_LIMITS = { idleTimeoutMs: KEEP_ALIVE_MS, requestTimeoutMs: REQUEST_TIMEOUT_MS };
 
 export interface NodeServerDeps {
   readonly config: ServerConfig;
@@ -76,9 +77,7 @@ export class NodeServer {
       rejectUnauthorized: false,
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     };
-    const server = createTlsServer(options, listenerOf(dispatcher));
-    server.on('upgrade', (request, socket, head) => void dispatcher.dispatchUpgrade(request, socket, head));
-    return server;
+    return createTlsServer(options, HTTP2_LIMITS, dispatcher);
   }
 
   #secureContext(): object {
@@ -108,7 +107,7 @@ function createPlainServer(routes: readonly Route[], logger: Logger, signal: Abo
   return createServer(httpOptions(undefined), listenerOf(dispatcher));
 }
 
-function httpOptions(router: Router | undefined): object {
+function httpOptions(router: Router | undefined) {
   return {
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: HEADERS_MAX_BYTES,

@@ -1,7 +1,7 @@
-import type { IncomingMessage } from 'node:http';
+import type { HttpRequest } from './exchange.ts';
 
 /** Undefined when there is more than that; how long it may take is the server's to say. */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
+export async function readBody(request: HttpRequest, maxBytes: number): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
   // Without an encoding set, a request is made of buffers.

@@ -4,6 +4,7 @@ import { connect, createServer as createTcpServer, type Server, type Socket } fr
 import t from 'tap';
 import { createSilentLogger } from '../lib/logger.ts';
 import { Dispatcher } from './dispatcher.ts';
+import type { Exchange } from './exchange.ts';
 import { Router } from './router.ts';
 import { proxyUpgrade } from './upgrade-proxy.ts';
 
@@ -39,7 +40,7 @@ async function openSession(head: string, idleTimeoutMs: number) {
     path: '/exec/{name}',
     canUpgrade: true,
     isOpen: true,
-    handle: async (exchange: Parameters<typeof proxyUpgrade>[0]) => {
+    handle: async (exchange: Exchange) => {
       if (exchange.upgrade) await proxyUpgrade(exchange, exchange.upgrade, url, { idleTimeoutMs });
     },
   };

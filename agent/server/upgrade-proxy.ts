@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { errorMessage } from '../lib/errors.ts';
 import { withoutToken } from './bearer-token.ts';
-import { type Exchange, sendText, type Upgrade } from './exchange.ts';
+import { sendText, type Upgrade } from './exchange.ts';
 
 const HEAD_MAX_BYTES = 64 * 1024;
 const HEAD_END = Buffer.from('\r\n\r\n');
@@ -14,8 +14,8 @@ const DIAL_TIMEOUT_MS = 10_000;
 
 /** Resolves when the session is over. `url` is what CRI's Exec, Attach or PortForward gave, good for one use. */
 export async function proxyUpgrade(
-  { request, response, signal }: Exchange,
-  { socket: client, head }: Upgrade,
+  { signal }: { readonly signal: AbortSignal },
+  { request, response, socket: client, head }: Upgrade,
   url: URL,
   { idleTimeoutMs }: { readonly idleTimeoutMs: number },
 ): Promise<void> {

@@ -1,10 +1,12 @@
 // Who gets what answer from the node's API, and what it withstands.
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { constants } from 'node:http2';
 import t from 'tap';
 import type { Pod } from '../../agent/api/objects.ts';
 import { script, uidOf, useCluster } from '../support/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { NodeClient } from './node-client.ts';
+import { askOn, NodeClient } from './node-client.ts';
 
 const cluster = await useCluster(t);
 const node = await cluster.node();
@@ -50,6 +52,22 @@ t.test('nobody without credentials gets anything but 401', async t => {
     }
   }
   t.pass(`${ENDPOINTS.length * METHODS.length} requests`);
+});
+
+t.test('nor over HTTP/2, and who may is answered there', async t => {
+  const stranger = client.openHttp2();
+  const asked = ENDPOINTS.flatMap(path => METHODS.map(method => ({ path, method })));
+  const answers = await Promise.all(asked.map(({ path, method }) => askOn(stranger, path, method)));
+  t.strictSame([...new Set(answers.map(({ status }) => status))], [401], `${answers.length} requests`);
+  stranger.close();
+  const known = client.openHttp2(admin);
+  t.match(await askOn(known, '/configz'), { status: 200, body: /^\{"kubeletconfig"/ });
+  t.match(await askOn(known, '/logs/containers'), { status: 301 });
+  t.match(await askOn(known, '/exec/default/no/c?output=1'), { status: 404, body: 'pod does not exist' });
+  t.match(await askOn(known, '/pods', 'GET', { authorization: 'Bearer made-up' }), { status: 200 });
+  known.close();
+  const curl = `curl -sk --http2 -o /dev/null -w %{http_version} https://127.0.0.1:10250/healthz`;
+  t.equal(await node.shell(curl), '2', 'it is what a client gets that can do both');
 });
 
 t.test('a credential that is wrong is refused', async t => {
@@ -184,6 +202,23 @@ t.test('ten thousand malformed requests: no crash, no leak, no answer that is no
   t.ok(after < before + 80, 'memory');
 });
 
+t.test('whoever resets one request after the other loses the connection', async t => {
+  const pid = await cluster.sandbox.node('node-1').agent.findPid();
+  const session = client.openHttp2();
+  let sent = 0;
+  while (!session.closed && !session.destroyed && sent < 100_000) {
+    for (let index = 0; index < 200 && !session.closed; index += 1, sent += 1) {
+      const stream = session.request({ ':path': '/pods' });
+      stream.on('error', () => undefined);
+      stream.close(constants.NGHTTP2_CANCEL);
+    }
+    await new Promise(setImmediate);
+  }
+  t.ok(sent < 100_000, `after ${sent} requests`);
+  t.equal(await cluster.sandbox.node('node-1').agent.findPid(), pid, 'the agent runs still');
+  t.equal((await client.ask('/healthz', { client: admin })).body, 'ok');
+});
+
 t.test('slow clients hold no memory, and keep nobody waiting', async t => {
   const pid = await cluster.sandbox.node('node-1').agent.findPid();
   const before = await residentMiB(pid);
@@ -209,6 +244,16 @@ t.test('slow clients hold no memory, and keep nobody waiting', async t => {
   t.equal((await client.ask('/healthz', { client: admin })).body, 'ok', 'others are answered meanwhile');
   const during = await residentMiB(pid);
   t.ok(during < before + 120, `${before} MiB before, ${during} MiB during`);
+  // And a hundred on one HTTP/2 connection.
+  const session = client.openHttp2(admin);
+  const path = `/containerLogs/${cluster.namespace}/talkative/main`;
+  const streams = Array.from({ length: 100 }, () => session.request({ ':path': path }));
+  for (const stream of streams) stream.on('error', () => undefined);
+  await Promise.all(streams.map(stream => once(stream, 'response')));
+  t.equal((await askOn(session, '/healthz')).body, 'ok', 'the same client as well');
+  const withStreams = await residentMiB(pid);
+  t.ok(withStreams < during + 80, `${withStreams} MiB with HTTP/2`);
+  session.destroy();
   for (const socket of [...deaf, ...slow]) socket.destroy();
   await cluster.kubectl('delete', 'pod', 'talkative', '--grace-period=0', '--force');
 });

@@ -1,6 +1,7 @@
 // Talks to a node's API directly, as any client on the network can: with or without credentials, well-formed or not.
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
@@ -91,6 +92,15 @@ export class NodeClient {
     });
   }
 
+  /** An HTTP/2 connection; `askOn` asks on it. */
+  openHttp2(client?: KeyedCertificate): ClientHttp2Session {
+    const session = connectHttp2(`https://${this.#address}:${PORT}`, {
+      ca: this.#authority.certificate,
+      ...(client && { cert: client.certificate, key: client.key }),
+    });
+    return session.on('error', () => session.destroy()); // being cut off is an answer too
+  }
+
   /** A TLS connection to say anything on. */
   connect(client?: KeyedCertificate): Promise<TLSSocket> {
     return new Promise((resolve, reject) => {
@@ -107,4 +117,22 @@ export class NodeClient {
       });
     });
   }
+}
+
+/** The answer to one request; its status is 0 when there is none. */
+export function askOn(
+  session: ClientHttp2Session,
+  path: string,
+  method = 'GET',
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Pick<Answer, 'status' | 'body'>> {
+  return new Promise(resolve => {
+    const stream = session.request({ ...headers, ':path': path, ':method': method });
+    let status = 0;
+    let body = '';
+    stream.once('response', answer => (status = answer[':status'] ?? 0));
+    stream.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    stream.on('error', () => undefined);
+    stream.once('close', () => resolve({ status, body }));
+  });
 }

@@ -22,5 +22,6 @@ export async function sendBody(
     'content-length': body.length,
     ...(isGzip ? { 'content-encoding': 'gzip' } : {}),
   });
-  response.end(request.method === 'HEAD' ? undefined : body);
+  if (request.method === 'HEAD') response.end();
+  else response.end(body);
 }
