@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { Counter } from 'prom-client';
 import type { Dispatcher } from 'undici';
 import { Deadline } from '../lib/deadline.ts';
-import { DeniedError, errorMessage, UnavailableError } from '../lib/errors.ts';
+import { DeniedError, errorMessage, InvalidError, UnavailableError } from '../lib/errors.ts';
 import { metricsRegistry } from '../lib/metrics.ts';
 import { sleep } from '../lib/sleep.ts';
 import { ConnectionPool, type Freshness } from './connection-pool.ts';
@@ -70,34 +70,27 @@ const MAX_ERROR_BODY_CHARACTERS = 64 * 1024;
 const REPEAT_MIN_MS = 100;
 const REPEAT_MAX_MS = 3000;
 
+/** What leads to a kube-apiserver. */
+interface ServerLink {
+  readonly url: string;
+  /** The path of a server URL that has one, as behind a proxy. */
+  readonly pathPrefix: string;
+  readonly credentials: Credentials;
+  readonly pool: ConnectionPool;
+}
+
 /** Requests to one kube-apiserver. Errors are the classes of lib/errors.ts; see api/errors.ts. */
 export class ApiClient {
-  readonly #kubeconfig: Kubeconfig;
-  readonly #credentials: Credentials;
-  readonly #pool: ConnectionPool;
+  readonly #server: ServerLink | undefined;
   readonly #userAgent: string;
-  /** The path of a server URL that has one, as behind a proxy. */
-  readonly #pathPrefix: string;
   readonly #lifetime = new AbortController();
-  readonly #reload: Promise<void>;
+  readonly #reload: Promise<void> | undefined;
 
-  private constructor(
-    kubeconfig: Kubeconfig,
-    credentials: Credentials,
-    { logger, userAgent }: { logger: Logger; userAgent: string },
-  ) {
-    const { server, isInsecure, tlsServerName } = kubeconfig.cluster;
-    this.#kubeconfig = kubeconfig;
-    this.#credentials = credentials;
+  private constructor(server: ServerLink | undefined, userAgent: string) {
+    this.#server = server;
     this.#userAgent = userAgent;
-    this.#pathPrefix = new URL(server).pathname.replace(/\/+$/, '');
-    this.#pool = new ConnectionPool({
-      endpoint: { url: new URL(server), isInsecure, tlsServerName },
-      tls: () => credentials.tls,
-      logger,
-    });
-    const replace = (): void => this.#pool.replaceAll('credentials changed');
-    this.#reload = credentials.runReload(replace, { signal: this.#lifetime.signal });
+    const replace = (): void => server?.pool.replaceAll('credentials changed');
+    this.#reload = server?.credentials.runReload(replace, { signal: this.#lifetime.signal });
   }
 
   /** Reads the kubeconfig and its files; does not dial. Throws InvalidError with one clear line. */
@@ -105,20 +98,44 @@ export class ApiClient {
     const written = await readKubeconfig(options.kubeconfigPath, options.context);
     const kubeconfig = withClientPem(written, options.clientPemPath);
     const credentials = await Credentials.load(kubeconfig, options);
-    return new ApiClient(kubeconfig, credentials, options);
+    const { server, isInsecure, tlsServerName } = kubeconfig.cluster;
+    const url = new URL(server);
+    const pool = new ConnectionPool({
+      endpoint: { url, isInsecure, tlsServerName },
+      tls: () => credentials.tls,
+      logger: options.logger,
+    });
+    const pathPrefix = url.pathname.replace(/\/+$/, '');
+    return new ApiClient({ url: server, pathPrefix, credentials, pool }, options.userAgent);
+  }
+
+  /** For an agent that has none: every request fails at once with an InvalidError that says so. */
+  static none(): ApiClient {
+    return new ApiClient(undefined, '');
+  }
+
+  /** False for an agent without an API server, which has nobody to watch and nobody to tell. */
+  get hasServer(): boolean {
+    return this.#server !== undefined;
   }
 
   get serverUrl(): string {
-    return this.#kubeconfig.cluster.server;
+    return this.#link.url;
   }
 
   get freshness(): Freshness {
-    return this.#pool.freshness;
+    return this.#link.pool.freshness;
   }
 
   /** How many connections there are: one, but for moments and for very many watches. */
   get connectionCount(): number {
-    return this.#pool.connectionCount;
+    return this.#link.pool.connectionCount;
+  }
+
+  get #link(): ServerLink {
+    if (this.#server) return this.#server;
+    const message = 'this agent has no API server: nodelet.kubeconfig is not set';
+    throw new InvalidError(message, { code: 'NoApiServer' });
   }
 
   get<T>(path: string, options: RequestOptions): Promise<T> {
@@ -173,8 +190,8 @@ export class ApiClient {
 
   async close(): Promise<void> {
     this.#lifetime.abort();
-    this.#credentials.close();
-    await Promise.all([this.#pool.close(), this.#reload]);
+    this.#server?.credentials.close();
+    await Promise.all([this.#server?.pool.close(), this.#reload]);
   }
 
   async #json<T>(
@@ -213,7 +230,7 @@ export class ApiClient {
     const { signal } = deadline;
     for (let isFirst = true; ; isFirst = false) {
       const headers = await this.#headers(request, signal);
-      const connection = await this.#pool.acquire({ isWatch: request.isWatch, signal });
+      const connection = await this.#link.pool.acquire({ isWatch: request.isWatch, signal });
       if (request.isWatch) deadline.arm(WATCH_HEADERS_TIMEOUT_MS);
       const response = await connection.request({ ...request, headers, signal });
       requestsTotal.inc({ code: response.statusCode, method: request.method });
@@ -227,7 +244,7 @@ export class ApiClient {
 
   async #headers(request: Request, signal: AbortSignal): Promise<Record<string, string>> {
     return {
-      ...(await this.#credentials.headers({ signal })),
+      ...(await this.#link.credentials.headers({ signal })),
       accept: 'application/json',
       'user-agent': this.#userAgent,
       ...(request.contentType === undefined ? {} : { 'content-type': request.contentType }),
@@ -235,14 +252,15 @@ export class ApiClient {
   }
 
   async #refreshCredentials(signal: AbortSignal): Promise<boolean> {
-    const before = this.#credentials.tlsFingerprint;
-    const hasChanged = await this.#credentials.refresh({ signal });
-    if (this.#credentials.tlsFingerprint !== before) this.#pool.replaceAll('credentials changed');
+    const { credentials, pool } = this.#link;
+    const before = credentials.tlsFingerprint;
+    const hasChanged = await credentials.refresh({ signal });
+    if (credentials.tlsFingerprint !== before) pool.replaceAll('credentials changed');
     return hasChanged;
   }
 
   #explainUnauthorized(error: DeniedError): DeniedError {
-    const why = this.#credentials.explainRejection(Date.now());
+    const why = this.#link.credentials.explainRejection(Date.now());
     const message = `API server ${this.serverUrl}: ${error.message}: ${why}`;
     return new DeniedError(message, { code: 'Unauthorized', cause: error });
   }
@@ -257,7 +275,7 @@ export class ApiClient {
     const query = options.query ? `?${new URLSearchParams(options.query).toString()}` : '';
     return {
       method,
-      path: `${this.#pathPrefix}${path}${query}`,
+      path: `${this.#link.pathPrefix}${path}${query}`,
       body: body === undefined ? undefined : JSON.stringify(body),
       contentType: body === undefined ? undefined : (traits.contentType ?? 'application/json'),
       isWatch: traits.isWatch ?? false,
@@ -269,7 +287,7 @@ export class ApiClient {
   #explain(error: unknown, request: Request, deadline: Deadline, { signal }: RequestOptions): unknown {
     if (signal.aborted) return signal.reason;
     if (!deadline.isExceeded) return error;
-    const { isConnected, lastError } = this.#pool.freshness;
+    const { isConnected, lastError } = this.#link.pool.freshness;
     // While there is no connection, its trouble is the news, not this request.
     const message =
       (isConnected ? undefined : lastError) ?? `${request.method} ${request.path}: no answer in time`;

@@ -52,6 +52,7 @@ export class EventRecorder {
 
   /** Never throws, never waits; dropped when a thousand wait already. */
   event(reference: ObjectReference, type: EventType, reason: string, message: string): void {
+    if (!this.#deps.client.hasServer) return; // nobody to tell
     if (this.#queue.length >= QUEUE_MAX) {
       this.#dropped += 1;
       return;

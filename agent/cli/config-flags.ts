@@ -102,7 +102,7 @@ export async function loadCommandConfig(command: Command): Promise<Loaded> {
   throw wrongConfiguration(loaded.problems);
 }
 
-/** The same for a command that has to reach the API server as the node. */
+/** The same, if `nodelet run` can do something with it. */
 export async function loadRunnableConfig(command: Command): Promise<Loaded> {
   const loaded = await loadCommandConfig(command);
   const problems = checkRunnable(loaded.config);

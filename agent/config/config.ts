@@ -73,7 +73,7 @@ export interface PriorityShutdownGrace {
 }
 
 export interface ApiConfig {
-  /** Undefined only for commands that talk to no API server; `nodelet run` refuses to start without it. */
+  /** Undefined: there is no API server; `nodelet run` then runs static pods only. */
   readonly kubeconfigPath: string | undefined;
   readonly bootstrapKubeconfigPath: string | undefined;
   readonly certDir: string;

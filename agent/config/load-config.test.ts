@@ -238,6 +238,18 @@ t.test('parseConfig() follows the kubelet where a default depends on another set
 t.test('checkRunnable() wants a way to the API server', async t => {
   t.match(checkRunnable(configOf({})), [{ path: 'nodelet.kubeconfig', message: /--kubeconfig/ }]);
   t.same(checkRunnable(configOf({ flags: { kubeconfig: '/k' } })), []);
+  const bootstrap = { file: 'staticPodPath: /m', flags: { 'bootstrap-kubeconfig': '/b' } };
+  t.match(checkRunnable(configOf(bootstrap)), [{ path: 'nodelet.kubeconfig' }]);
+});
+
+t.test('checkRunnable() lets static pods do without, once nobody is to be asked for permission', async t => {
+  const paths = (file: string) => checkRunnable(configOf({ file })).map(({ path }) => path);
+  const guards = ['authentication.webhook.enabled', 'authorization.mode'];
+  t.same(paths('staticPodPath: /m'), guards);
+  t.same(paths('staticPodPath: /m\nserverTLSBootstrap: true\nenableServer: false'), ['serverTLSBootstrap']);
+  t.same(paths('staticPodPath: /m\nenableServer: false'), []);
+  const open = 'authentication: { webhook: { enabled: false } }\nauthorization: { mode: AlwaysAllow }';
+  t.same(paths(`staticPodURL: http://h/pods\n${open}`), []);
 });
 
 t.test('formatSettings() writes a file that gives the same configuration again', async t => {

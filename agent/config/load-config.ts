@@ -5,7 +5,7 @@ import { buildConfig } from './build-config.ts';
 import type { Config } from './config.ts';
 import { buildFlagValues, buildKubeletConfiguration, describeSettings } from './describe.ts';
 import { type ConfigFile, parseConfigFile } from './document.ts';
-import { FIELD_NAMES, fieldOf } from './fields.ts';
+import { FIELD_NAMES, type FieldName, fieldOf } from './fields.ts';
 import { type FlagValue, parseFlags } from './flags.ts';
 import { formatOrigin, type Problem } from './origin.ts';
 import { applyDefaults, mergeAssignments, readValues, type Settings } from './settings.ts';
@@ -84,11 +84,27 @@ function noticeIneffective(given: Settings): readonly string[] {
 
 /** What `nodelet run` needs beyond a well-formed configuration. */
 export function checkRunnable(config: Config): readonly Problem[] {
+  const { staticPodPath, staticPodURL } = config.pods;
   if (config.api.kubeconfigPath !== undefined) return [];
+  const hasStaticPods = staticPodPath !== undefined || staticPodURL !== undefined;
+  if (hasStaticPods && config.api.bootstrapKubeconfigPath === undefined) return checkStandalone(config);
+  const message = 'needed to reach the API server; set it in the file or give --kubeconfig PATH';
+  return [{ path: 'nodelet.kubeconfig', message }];
+}
+
+// Settings whose default is to ask the API server: whoever has none has to choose, as with the kubelet.
+function checkStandalone({ server }: Config): readonly Problem[] {
+  const needs = (path: FieldName, instead: string): Problem => ({
+    path,
+    message: `needs an API server, and nodelet.kubeconfig is not set; say ${instead}`,
+  });
   return [
-    {
-      path: 'nodelet.kubeconfig',
-      message: 'needed to reach the API server; set it in the file or give --kubeconfig PATH',
-    },
+    ...(server.enabled && server.webhookAuthentication
+      ? [needs('authentication.webhook.enabled', 'false')]
+      : []),
+    ...(server.enabled && server.authorizationMode === 'Webhook'
+      ? [needs('authorization.mode', 'AlwaysAllow, or enableServer: false')]
+      : []),
+    ...(server.tlsBootstrap ? [needs('serverTLSBootstrap', 'false')] : []),
   ];
 }

@@ -40,12 +40,15 @@ export async function connectEdges(
   if (!layout) throw new InvalidError('no cgroup file system is mounted', { code: 'NoCgroups' });
   await prepareRoot(config.pods.rootDir, logger);
   const credentialPlugins = await CredentialPlugins.load(config.images, { clock: systemClock, logger });
-  const kubeconfigPath = config.api.kubeconfigPath ?? ''; // checkRunnable has seen to it
   const userAgent = `nodelet/${NODELET_VERSION} (linux/${process.arch === 'x64' ? 'amd64' : process.arch})`;
   const onWaiting = (): void => notifier.ready();
   const certificates = await NodeCertificates.prepare({ config, userAgent, logger, onWaiting }, { signal });
   const { clientPemPath } = certificates;
-  const client = await ApiClient.connect({ kubeconfigPath, clientPemPath, logger, userAgent, signal });
+  const { kubeconfigPath } = config.api;
+  const client =
+    kubeconfigPath === undefined
+      ? ApiClient.none()
+      : await ApiClient.connect({ kubeconfigPath, clientPemPath, logger, userAgent, signal });
   open.defer(() => client.close());
   const { endpoint, imageEndpoint, requestTimeoutMs, cgroupDriver: configured } = config.runtime;
   const connection = connectRuntime({ runtimeEndpoint: endpoint, imageEndpoint, requestTimeoutMs });

@@ -68,7 +68,7 @@ export async function runNode(
     node: node.view,
     logger,
   });
-  tasks.run(signal => proxy.run({ signal }));
+  if (edges.client.hasServer) tasks.run(signal => proxy.run({ signal }));
   await startServer(tasks, config, edges, node, pods, logger);
   startLocalViews(tasks, config, edges, node, pods, proxy, logger);
   startPods(tasks, config, edges, node, notifier, pods, logger);

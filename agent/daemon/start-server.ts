@@ -52,7 +52,7 @@ export async function startServer(
 export function startLocalViews(
   tasks: TaskGroup,
   config: Config,
-  { certificates }: Edges,
+  { client, certificates }: Edges,
   node: NodeController,
   { snapshots, workers, view, warnings }: Pods,
   proxy: ServiceProxy,
@@ -63,6 +63,7 @@ export function startLocalViews(
   const views = new LocalViews({
     nodeName: config.node.name,
     version: NODELET_VERSION,
+    isStandalone: !client.hasServer,
     settings: config.settings,
     node,
     pods: () => view.all(),

@@ -5,8 +5,12 @@ const SLOW_MS = 500;
 
 export const apiServer: Check = {
   name: 'api',
-  run: async ({ config: { api }, probeApi }, { signal }) => {
+  run: async ({ config: { api, pods }, probeApi }, { signal }) => {
     const { kubeconfigPath, bootstrapKubeconfigPath } = api;
+    const isStandalone = kubeconfigPath === undefined && bootstrapKubeconfigPath === undefined;
+    if (isStandalone && (pods.staticPodPath ?? pods.staticPodURL) !== undefined) {
+      return [ok('none is configured: this machine runs static pods only')];
+    }
     if (kubeconfigPath === undefined || !existsSync(kubeconfigPath)) {
       if (bootstrapKubeconfigPath !== undefined && existsSync(bootstrapKubeconfigPath)) {
         return [ok(`not joined yet; ${bootstrapKubeconfigPath} will be used`)];

@@ -7,13 +7,13 @@ const BLOCKED_SHOWN = 15;
 
 /** At most a screen: what needs a person's look comes with a mark. */
 export function formatReport(report: NodeReport): string {
-  const { node, version, atMs, uptimeSeconds, lastHeartbeatMs, eventLoopDelayMs, residentBytes } = report;
+  const { node, version, atMs, uptimeSeconds, eventLoopDelayMs, residentBytes } = report;
   const chains = Object.entries(report.ruleChains).map(([family, count]) => `${family} ${count} chains`);
   const rows: readonly (readonly [string, string])[] = [
     ['node', `${node}  (nodelet ${version}, up ${formatMs(uptimeSeconds * 1000)})`],
     ['ready', formatReady(report)],
     ['pods', formatCounts(report.podsByPhase)],
-    ['API', lastHeartbeatMs === undefined ? '✗ no heartbeat yet' : formatHeartbeat(atMs - lastHeartbeatMs)],
+    ['API', formatApi(report)],
     ['certificates', report.certificates.map(one => formatCertificate(one, atMs)).join(', ') || 'none found'],
     ['services', chains.join(', ') || 'no rules'],
     [
@@ -33,6 +33,11 @@ function formatReady({ isReady, problems }: NodeReport): string {
 function formatCounts(podsByPhase: NodeReport['podsByPhase']): string {
   const counts = Object.entries(podsByPhase).map(([phase, count]) => `${count} ${phase}`);
   return counts.length === 0 ? 'none' : counts.toSorted().join(', ');
+}
+
+function formatApi({ isStandalone, lastHeartbeatMs, atMs }: NodeReport): string {
+  if (isStandalone) return 'none: static pods only';
+  return lastHeartbeatMs === undefined ? '✗ no heartbeat yet' : formatHeartbeat(atMs - lastHeartbeatMs);
 }
 
 function formatHeartbeat(agoMs: number): string {

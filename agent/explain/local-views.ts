@@ -16,6 +16,7 @@ export interface LocalViewsDeps extends Omit<PodExplainerDeps, 'nodeProblems' | 
     readonly problems: readonly string[] | undefined;
     readonly lastLeaseRenewalMs: number | undefined;
   };
+  readonly isStandalone: boolean;
   readonly settings: readonly ShownSetting[];
   readonly certificates: () => Promise<readonly CertificateLeft[]>;
   readonly eventLoop: { readonly recentMaxMs: number };
@@ -64,6 +65,7 @@ export class LocalViews {
       problems: node.problems,
       explanations: this.#explainer.all(),
       certificates: await certificates(),
+      isStandalone: this.#deps.isStandalone,
       lastHeartbeatMs: node.lastLeaseRenewalMs,
       eventLoopDelayMs: eventLoop.recentMaxMs,
       residentBytes: process.memoryUsage.rss(),

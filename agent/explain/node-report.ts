@@ -23,6 +23,8 @@ export interface NodeReport {
   readonly podsByPhase: Readonly<Record<string, number>>;
   readonly blocked: readonly BlockedPod[];
   readonly certificates: readonly CertificateLeft[];
+  /** No kubeconfig, static pods only. */
+  readonly isStandalone: boolean;
   /** When the API server last took the heartbeat; undefined: never by this process. */
   readonly lastHeartbeatMs: number | undefined;
   readonly eventLoopDelayMs: number;

@@ -30,6 +30,7 @@ import { PodNetwork } from './pod-network.ts';
 import { ensureRegistered } from './registration.ts';
 import { findNetworkProblem, findRuntimeProblems, hungCallAfterMs } from './runtime-health.ts';
 import { type RuntimeCalls, RuntimeMonitor } from './runtime-monitor.ts';
+import { StandaloneNode } from './standalone-node.ts';
 
 export interface NodeDeps {
   readonly api: ApiClient;
@@ -77,6 +78,7 @@ export class NodeController {
   readonly #runtime: RuntimeMonitor;
   readonly #writer: NodeStatusWriter;
   readonly #lease: LeaseKeeper;
+  readonly #standalone: StandaloneNode;
   #addresses: AddressResult = { kind: 'problem', problem: 'the node address is not known yet' };
   #csiNodeProblem: string | undefined;
   #lastProblems = '';
@@ -111,7 +113,7 @@ export class NodeController {
     this.#logger = logger;
     this.#node = new NodeWatch({ api, nodeName: name, logger });
     this.#events = new NodeEvents(events, name);
-    this.#runtime = new RuntimeMonitor(deps.runtime, () => this.#writer.wake(), logger);
+    this.#runtime = new RuntimeMonitor(deps.runtime, () => this.#statusChanged(), logger);
     this.#writer = new NodeStatusWriter({
       api,
       nodeName: name,
@@ -128,6 +130,12 @@ export class NodeController {
       durationSeconds: leaseDurationSeconds,
       nodeUID: () => this.#node.current()?.metadata.uid,
       logger,
+    });
+    this.#standalone = new StandaloneNode({
+      node: this.#node,
+      buildNode: () => this.localNode(),
+      lookAtAddresses: options => this.#lookAtAddresses(options.signal),
+      podCIDR: settings.config.network.podCIDR,
     });
   }
 
@@ -197,7 +205,7 @@ export class NodeController {
 
   /** A health reporter or a pressure has news. */
   healthChanged(): void {
-    this.#writer.wake();
+    this.#statusChanged();
   }
 
   /** The runtime's event stream came or went: its status is asked for at once. */
@@ -214,10 +222,15 @@ export class NodeController {
     const tasks = new TaskGroup({ signal });
     this.#events.starting(this.#deps.cgroups.version);
     this.#node.onChange(() => this.#onNodeChange());
-    tasks.run(taskSignal => this.#lease.run({ signal: taskSignal }));
     tasks.run(taskSignal => this.#runtime.run({ signal: taskSignal }));
     tasks.run(taskSignal => this.#runPodsCgroup(taskSignal));
-    tasks.run(taskSignal => this.#runRegistered(tasks, taskSignal));
+    if (this.#deps.api.hasServer) {
+      tasks.run(taskSignal => this.#lease.run({ signal: taskSignal }));
+      tasks.run(taskSignal => this.#runRegistered(tasks, taskSignal));
+    } else {
+      tasks.run(taskSignal => this.#standalone.run({ signal: taskSignal }));
+      tasks.run(taskSignal => this.#buildPodNetwork().run({ signal: taskSignal }));
+    }
     await tasks.join();
   }
 
@@ -252,6 +265,11 @@ export class NodeController {
     tasks.run(taskSignal => this.#writer.run({ signal: taskSignal }));
     tasks.run(taskSignal => this.#buildPodNetwork().run({ signal: taskSignal }));
     tasks.run(taskSignal => this.#runAddresses(taskSignal));
+  }
+
+  #statusChanged(): void {
+    if (this.#deps.api.hasServer) this.#writer.wake();
+    else this.#standalone.wake();
   }
 
   #onNodeChange(): void {

@@ -110,7 +110,8 @@ export class PodNetwork {
     } else if (plan.kind !== 'awaitPodCIDR') {
       await this.#ensureNetwork(plan, podCIDRs, tasks, signal);
     } else if (this.#lastPlan !== plan.kind) {
-      logger.info('waiting for the podCIDR of this node');
+      const hasServer = this.#deps.api.hasServer;
+      logger.info(hasServer ? 'waiting for the podCIDR of this node' : 'no podCIDR: no pod network of ours');
     }
     this.#lastPlan = plan.kind;
   }
@@ -148,9 +149,9 @@ export class PodNetwork {
     return performance.now() - this.#peersTask.startedAtMs < PEERS_WAIT_MS;
   }
 
-  /** Only a network of our own needs to know the other nodes. */
+  /** Only a network of our own needs to know the other nodes, if there are any. */
   #startPeers(tasks: TaskGroup): void {
-    if (this.#peersTask) return;
+    if (this.#peersTask || !this.#deps.api.hasServer) return;
     const abort = new AbortController();
     this.#peersTask = { abort, startedAtMs: performance.now() };
     tasks.run(signal => this.#peers.run({ signal: AbortSignal.any([signal, abort.signal]) }));

@@ -11,15 +11,28 @@ export async function runPodSources(
   deps: PodSourcesDeps,
   { signal }: { signal: AbortSignal },
 ): Promise<void> {
-  const { workers, mirrors, config } = deps;
+  const { client, workers, mirrors, config, logger } = deps;
   const tasks = new TaskGroup({ signal });
+  tasks.run(inner => runStaticSources(deps, { signal: inner }));
+  if (!client.hasServer) {
+    logger.warn(
+      { left: countOthers(deps) },
+      'no kubeconfig: only static pods run here, and what else runs is left alone',
+    );
+    await tasks.join();
+    return;
+  }
   workers.onChange(() => mirrors.wake());
   mirrors.onChange(() => workers.wakeStaticPods());
-  tasks.run(inner => runStaticSources(deps, { signal: inner }));
   const source = { ...deps, rootDir: config.rootDir };
   tasks.run(inner => runApiSource(source, { signal: inner }));
   tasks.run(inner => runLeftoverSweep(source, { signal: inner }));
   const statics = { staticPods: () => workers.staticPods(), knowsStaticPods: () => workers.knowsStaticPods };
   tasks.run(inner => mirrors.run(statics, { signal: inner }));
   await tasks.join();
+}
+
+// Of an earlier life as a node of a cluster: nobody can say whether they are still wanted.
+function countOthers({ snapshots }: PodSourcesDeps): number {
+  return [...snapshots.all()].filter(({ isStatic }) => !isStatic).length;
 }

@@ -27,6 +27,10 @@ export class ServiceVariables {
   }
 
   async run({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    if (!this.#client.hasServer) {
+      this.#takeAll([]);
+      return;
+    }
     const options = { path: servicesPath, signal, logger: this.#logger, trim: trimService };
     for await (const event of watchObjects<Service>(this.#client, options)) {
       if (event.kind === 'synced') this.#takeAll(event.objects);

@@ -1,11 +1,14 @@
 // Static pods as a person with a shell on the node has them: files come, change and go, with an API server and without.
 import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import t from 'tap';
 import type { Pod } from '../../agent/api/objects.ts';
 import { podPath } from '../../agent/api/paths.ts';
 import type { Container } from '../../cri-proto/runtime.v1.ts';
 import { STATIC_POD_PATH } from '../../hack/sandbox/agent-config.ts';
-import { isReady, obedient, useCluster } from '../support/cluster.ts';
+import { CHECKOUT } from '../../hack/sandbox/paths.ts';
+import { NodeClient } from '../server/node-client.ts';
+import { isReady, obedient, uidOf, useCluster } from '../support/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const cluster = await useCluster(t);
@@ -55,6 +58,17 @@ async function untilOneRuns(name: string, not?: string): Promise<Container> {
 
 async function untilNoneRuns(name: string): Promise<void> {
   await waitFor(`${name} to end`, async () => (await running(name)).length === 0);
+}
+
+// The cluster's guards of the node API need an API server to ask.
+const STANDALONE = [
+  '--kubeconfig=',
+  '--authentication-token-webhook=false',
+  '--authorization-mode=AlwaysAllow',
+];
+
+interface List {
+  readonly items: readonly Pod[];
 }
 
 const mirrorOf = (pod: Pod | undefined): string | undefined =>
@@ -174,10 +188,50 @@ t.test('a URL of pods', async t => {
   await cluster.untilGone('far-node-1');
 });
 
+t.test('an agent without a kubeconfig runs static pods, and touches nothing else', async t => {
+  const uid = uidOf(await cluster.createRunningPod('of-the-cluster'));
+  const other = await node.container(uid, 'main');
+  const kept = await untilOneRuns('web-node-1');
+  const client = await NodeClient.open(cluster.sandbox);
+  t.teardown(() => client.close());
+  const admin = client.issue({ commonName: 'root', organizations: ['system:masters'], usages: ['client'] });
+  const ask = async (path: string, method = 'GET'): Promise<string> =>
+    (await client.ask(path, { client: admin, method })).body;
+
+  await agent.stop();
+  await agent.ensureStarted({ signal, extraArgs: STANDALONE });
+  await write('alone.yaml', manifest('alone'));
+  await untilOneRuns('alone-node-1');
+  await rm(`${directory}/server.yaml`);
+  await untilNoneRuns('server-node-1');
+  const pod = `${cluster.namespace}/alone-node-1`;
+  await waitFor('the pod to be Ready', async () =>
+    (JSON.parse(await ask('/pods')) as List).items.some(
+      item => item.metadata.name === 'alone-node-1' && isReady(item),
+    ),
+  );
+  t.match(await ask(`/containerLogs/${pod}/main`), /ready/);
+  t.match(await ask(`/run/${pod}/main?cmd=hostname`, 'POST'), /alone-node-1/);
+  t.match(
+    await node.run(process.execPath, join(CHECKOUT, 'agent', 'main.ts'), 'status'),
+    /ready +✓ yes[^]*API +none: static pods only/,
+  );
+  t.notMatch(await ask('/metrics'), /rest_client_requests_total\{/, 'nobody is asked for anything');
+  t.equal((await untilOneRuns('web-node-1')).id, kept.id, 'what ran runs on');
+  t.equal((await node.container(uid, 'main')).id, other.id, 'also what no file asks for');
+
+  const alone = await untilOneRuns('alone-node-1');
+  await agent.stop();
+  await agent.ensureStarted({ signal });
+  await cluster.untilPod('alone-node-1', 'told to the API server', isReady);
+  t.equal((await untilOneRuns('alone-node-1')).id, alone.id);
+  t.equal((await node.container(uid, 'main')).id, other.id);
+});
+
 t.test('removed files end their pods and take the mirrors along', async t => {
   const mirror = await cluster.untilRunning('web-node-1');
   await rm(directory, { recursive: true });
-  for (const name of ['web-node-1', 'comes-node-1', 'server-node-1']) {
+  for (const name of ['web-node-1', 'comes-node-1', 'alone-node-1']) {
     await untilNoneRuns(name);
     await cluster.untilGone(name);
   }
