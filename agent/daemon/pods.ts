@@ -39,30 +39,26 @@ export interface Pods {
   readonly warnings: RecentWarnings;
 }
 
-export function buildPods(
-  config: Config,
-  { client, credentialPlugins, connection, cgroupDriver, cgroups, cgroupFeatures, recorder }: Edges,
-  node: NodeController,
-  { admission, checkpoints }: { admission: PodAdmission; checkpoints: ResourceCheckpoints },
-  snapshots: RuntimeSnapshots,
-  logger: Logger,
-  signal: AbortSignal,
-): Pods {
+interface Parts {
+  readonly config: Config;
+  readonly edges: Edges;
+  readonly node: NodeController;
+  readonly admission: PodAdmission;
+  readonly checkpoints: ResourceCheckpoints;
+  readonly snapshots: RuntimeSnapshots;
+  readonly logger: Logger;
+}
+
+export function buildPods(parts: Parts, { signal }: { readonly signal: AbortSignal }): Pods {
+  const { config, edges, node, admission, checkpoints, snapshots, logger } = parts;
+  const { client, connection, recorder } = edges;
+  const { runtime } = connection;
   const clock = systemClock;
-  const { runtime, images } = connection;
-  const nodeIPs = (): readonly string[] =>
-    (node.view.current()?.status?.addresses ?? node.addresses)
-      .filter(({ type }) => type === 'InternalIP')
-      .map(({ address }) => address);
-  const allocatable = (): Readonly<Record<string, string>> =>
-    (node.view.current() ?? node.localNode()).status?.allocatable ?? {};
-  const { rootDir } = config.pods;
-  const labels = (): Readonly<Record<string, string>> | undefined => node.view.current()?.metadata.labels;
-  const nodeFacts = { allocatable, labels, uid: () => node.view.current()?.metadata.uid };
-  const volumes = new VolumeManager({ client, rootDir, logger, clock, node: nodeFacts });
+  const podLogger = logger.child({ component: 'pod' });
+  const volumes = buildVolumes(parts);
   const writer = new StatusWriter({ client, logger, signal });
   const warnings = new RecentWarnings();
-  const events = new PodEvents({ recorder, warnings, clock, logger: logger.child({ component: 'pod' }) });
+  const events = new PodEvents({ recorder, warnings, clock, logger: podLogger });
   const probes = new ProbeManager({
     runtime,
     clock,
@@ -70,49 +66,12 @@ export function buildPods(
     emit: (pod, container, ...event) => events.container(pod, container)(...event),
     startedAtMs: clock.nowMs(),
   });
-  const contexts = new PodContextSource(
-    {
-      pods: config.pods,
-      maxPods: config.node.maxPods,
-      cgroupRoot: config.runtime.cgroupRoot,
-      cgroupVersion: cgroups.version,
-      memoryBytes: node.machine.resources.memoryBytes,
-      hugepageSizes: cgroupFeatures.hasHugepageControl
-        ? node.machine.resources.hugepages.map(({ pageBytes }) => pageBytes)
-        : [],
-      hasSwapControl: cgroupFeatures.hasSwapControl,
-    },
-    {
-      nodeIPs,
-      allocatable,
-      cgroupDriver: () => cgroupDriver.current,
-      networkProblem: () => node.networkProblem(),
-      supportsRecursiveReadOnly: () => node.supportsRecursiveReadOnly(),
-      supportsUserNamespaces: handler => node.supportsUserNamespaces(handler),
-      runtimeVersion: () => node.runtimeVersion,
-    },
-  );
   const services = new ServiceVariables({ client, logger });
-  const effects = {
-    runtime,
-    images: ImageManager.create(
-      { images, secrets: volumes.objects, plugins: credentialPlugins, clock, logger },
-      { rootDir, config: config.images },
-    ),
-    volumes,
-    cgroups,
-    contexts,
-    events,
-    services,
-    runtimeClasses: new RuntimeClasses({ client }),
-    sandboxPlaces: new Semaphore(availableParallelism()),
-    clock,
-    logger: logger.child({ component: 'pod' }),
-  };
+  const effects = buildEffects(parts, { volumes, events, services, logger: podLogger });
   const mirrors = new MirrorPods({
     client,
     node: () => node.view.current(),
-    logger: logger.child({ component: 'pod' }),
+    logger: podLogger,
     onGone: mirrorUID => writer.forget(mirrorUID),
   });
   node.view.onChange(() => mirrors.wake());
@@ -120,7 +79,7 @@ export function buildPods(
     writer,
     mirrorOf: pod => mirrors.of(pod),
     clock,
-    nodeIPs,
+    nodeIPs: () => nodeIPs(node),
     runtime: () => ({
       name: node.runtimeName,
       supportsRecursiveReadOnly: node.supportsRecursiveReadOnly(),
@@ -149,4 +108,75 @@ export function buildPods(
     view,
     warnings,
   };
+}
+
+function buildVolumes({ config, edges: { client }, node, logger }: Parts): VolumeManager {
+  const { rootDir } = config.pods;
+  const facts = {
+    allocatable: () => allocatable(node),
+    labels: () => node.view.current()?.metadata.labels,
+    uid: () => node.view.current()?.metadata.uid,
+  };
+  return new VolumeManager({ client, rootDir, logger, clock: systemClock, node: facts });
+}
+
+function buildEffects(
+  parts: Parts,
+  own: {
+    readonly volumes: VolumeManager;
+    readonly events: PodEvents;
+    readonly services: ServiceVariables;
+    readonly logger: Logger;
+  },
+) {
+  const { config, edges, logger } = parts;
+  const { client, connection, credentialPlugins: plugins, cgroups } = edges;
+  const { runtime, images } = connection;
+  const clock = systemClock;
+  return {
+    ...own,
+    runtime,
+    images: ImageManager.create(
+      { images, secrets: own.volumes.objects, plugins, clock, logger },
+      { rootDir: config.pods.rootDir, config: config.images },
+    ),
+    cgroups,
+    contexts: buildContexts(parts),
+    runtimeClasses: new RuntimeClasses({ client }),
+    sandboxPlaces: new Semaphore(availableParallelism()),
+    clock,
+  };
+}
+
+function buildContexts({ config, edges, node }: Parts): PodContextSource {
+  const { cgroups, cgroupDriver, cgroupFeatures } = edges;
+  const { memoryBytes, hugepages } = node.machine.resources;
+  const settings = {
+    pods: config.pods,
+    maxPods: config.node.maxPods,
+    cgroupRoot: config.runtime.cgroupRoot,
+    cgroupVersion: cgroups.version,
+    memoryBytes,
+    hugepageSizes: cgroupFeatures.hasHugepageControl ? hugepages.map(({ pageBytes }) => pageBytes) : [],
+    hasSwapControl: cgroupFeatures.hasSwapControl,
+  };
+  return new PodContextSource(settings, {
+    nodeIPs: () => nodeIPs(node),
+    allocatable: () => allocatable(node),
+    cgroupDriver: () => cgroupDriver.current,
+    networkProblem: () => node.networkProblem(),
+    supportsRecursiveReadOnly: () => node.supportsRecursiveReadOnly(),
+    supportsUserNamespaces: handler => node.supportsUserNamespaces(handler),
+    runtimeVersion: () => node.runtimeVersion,
+  });
+}
+
+function nodeIPs(node: NodeController): readonly string[] {
+  return (node.view.current()?.status?.addresses ?? node.addresses)
+    .filter(({ type }) => type === 'InternalIP')
+    .map(({ address }) => address);
+}
+
+function allocatable(node: NodeController): Readonly<Record<string, string>> {
+  return (node.view.current() ?? node.localNode()).status?.allocatable ?? {};
 }

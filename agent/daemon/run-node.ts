@@ -58,7 +58,7 @@ export async function runNode(
     isAppArmorEnabled: await isAppArmorEnabled(),
   });
   const checkpoints = await openResourceCheckpoints(config.pods.rootDir, logger);
-  const pods = buildPods(config, edges, node, { admission, checkpoints }, snapshots, logger, signal);
+  const pods = buildPods({ config, edges, node, admission, checkpoints, snapshots, logger }, { signal });
   startNode(tasks, edges, node, notifier, pods);
   const proxy = new ServiceProxy({
     api: edges.client,
