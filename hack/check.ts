@@ -1,7 +1,8 @@
 // Runs every check, shows how long each took, and reports all that fail; the exit code says whether any did.
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
-import { parseArgs, stripVTControlCharacters } from 'node:util';
+import { stripVTControlCharacters } from 'node:util';
+import { Command } from 'commander';
 
 interface Step {
   readonly name: string;
@@ -51,8 +52,12 @@ function summary(output: string): string {
   return counts === undefined ? '' : `  (${counts})`;
 }
 
-const { values } = parseArgs({ options: { only: { type: 'string' } } });
-const wanted = values.only?.split(',');
+const { only } = new Command('hack/check')
+  .description('format, lint, architecture, types and unit tests, in under a minute')
+  .option('--only <steps>', `some of them, with commas: ${STEPS.map(({ name }) => name).join(', ')}`)
+  .parse()
+  .opts<{ only?: string }>();
+const wanted = only?.split(',');
 const unknown = wanted?.find(name => !STEPS.some(step => step.name === name));
 if (unknown !== undefined) {
   console.error(`check: no step "${unknown}"; there are: ${STEPS.map(step => step.name).join(', ')}`);

@@ -1,6 +1,10 @@
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { runCommand } from './sandbox/command.ts';
+import { CHECKOUT } from './sandbox/paths.ts';
 import { openSandbox } from './sandbox/sandbox.ts';
+
+const PROGRAMS = join(CHECKOUT, 'hack', 'sandbox', 'bin');
 
 const command = new Command('hack/node')
   .description("runs a command, by default a shell, inside a node's namespaces")
@@ -19,5 +23,7 @@ async function enter(sandboxName: string, nodeName: string, words: readonly stri
   if (sandbox === undefined) throw new Error(`no sandbox ${sandboxName}: ./hack/up makes it`);
   const holder = nodeName === 'control-plane' ? sandbox.controlPlane.holder : sandbox.node(nodeName).holder;
   const [program = 'bash', ...args] = words;
-  process.exitCode = await holder.runInForeground(program, args);
+  // With `nodelet` among the programs, as on a machine that has the package.
+  const path = `PATH=${process.env['PATH'] ?? ''}:${PROGRAMS}`;
+  process.exitCode = await holder.runInForeground('env', [path, program, ...args]);
 }

@@ -69,6 +69,7 @@ function printNextSteps({ name, nodes }: Sandbox, hasAgent: boolean): void {
     [`${kubectl} get pods -o wide`, 'what runs where'],
     [`${sudo}./hack/node${flag} ${node} -- ctr -n k8s.io tasks list`, 'the same as containerd sees it'],
     [`${sudo}./hack/node${flag} ${node}`, 'a shell on the node'],
+    ...(hasAgent ? [[`${sudo}./hack/node${flag} ${node} -- nodelet status`, 'the node on one screen']] : []),
     ...(hasAgent ? [[`tail -f ${nodes[0]?.agent.logPath ?? ''}`, 'what nodelet says']] : []),
     [`${sudo}./hack/down${flag}`, 'removes all of it'],
   ];

@@ -126,6 +126,7 @@ t.test('version and help go to stdout and end well', async t => {
     kubernetes: /^v1\.36\./,
     node: process.version,
   });
+  t.equal((await run(['--version'])).out, (await run(['version'])).out);
   for (const args of [['--help'], ['run', '--help'], ['config', 'show', '--help']]) {
     const { code, out, err } = await run(args);
     t.equal(code, EXIT_OK);

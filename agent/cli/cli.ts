@@ -12,6 +12,7 @@ import {
   exitCodeOf,
 } from './exit-codes.ts';
 import { complain } from './output.ts';
+import { VERSION_LINE } from './version.ts';
 
 /** Runs one command line (without node and script) and returns the exit code. */
 export async function runCli(args: readonly string[], deps: CliDeps): Promise<number> {
@@ -38,7 +39,9 @@ export async function buildProgram(
   isNeeded: (name: string) => boolean = () => true,
 ): Promise<Command> {
   const { output } = deps;
-  const program = new Command('nodelet').description('kubelet and kube-proxy in one daemon');
+  const program = new Command('nodelet')
+    .description('kubelet and kube-proxy in one daemon')
+    .version(VERSION_LINE, '--version', 'the same as the command `version`');
   for (const { name, description, load } of COMMANDS) {
     const command = isNeeded(name) ? await load(deps, exit) : new Command(name);
     program.addCommand(command.description(description));

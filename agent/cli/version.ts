@@ -11,4 +11,4 @@ export function versionCommand(output: Output): Command {
 }
 
 const VERSIONS = { nodelet: NODELET_VERSION, kubernetes: KUBERNETES_VERSION, node: process.version };
-const VERSION_LINE = `nodelet ${NODELET_VERSION} (Kubernetes ${KUBERNETES_VERSION}, Node.js ${process.version})`;
+export const VERSION_LINE = `nodelet ${NODELET_VERSION} (Kubernetes ${KUBERNETES_VERSION}, Node.js ${process.version})`;
