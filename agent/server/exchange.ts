@@ -25,7 +25,7 @@ export interface HttpResponse extends NodeJS.WritableStream {
 export interface Exchange {
   readonly request: HttpRequest;
   readonly response: HttpResponse;
-  /** Without the query, still percent-encoded. */
+  /** Decoded, without the query. */
   readonly path: string;
   readonly query: URLSearchParams;
   /** The decoded parts of the path that the route names. */

@@ -60,7 +60,7 @@ const NOT_FOUND = '404 page not found\n';
 async function serveDirectory({ request, response, path }: Exchange, directory: string): Promise<void> {
   const { pathname } = new URL(request.url ?? '', 'http://node');
   if (!pathname.endsWith('/')) {
-    response.writeHead(301, { location: `${path.split('/').at(-1)}/` });
+    response.writeHead(301, { location: `${encodeURIComponent(path.split('/').at(-1) ?? '')}/` });
     response.end();
     return;
   }
