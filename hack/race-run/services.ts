@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { endpointSlicesPath } from '../../agent/api/paths.ts';
-import { AlreadyExistsError, NotFoundError } from '../../agent/lib/errors.ts';
+import { AlreadyExistsError, NotFoundError, UnavailableError } from '../../agent/lib/errors.ts';
 import { sleep } from '../../agent/lib/sleep.ts';
 import type { FigureName, ServiceCount } from './figures.ts';
 import { readMemory } from './process-usage.ts';
@@ -46,14 +46,20 @@ export async function raceServices(
   }
 }
 
-// One request for ten thousand objects.
+// The server gives up on ten thousand objects after a minute, having deleted a part of them.
 async function removeServices({ arena, signal }: Turn): Promise<void> {
   for (const path of [SERVICES, SLICES]) {
-    await arena.api
-      .delete(path, undefined, { signal, query: { labelSelector: 'race=many' }, timeoutMs: 120_000 })
-      .catch(async (error: unknown) => {
-        if (!(error instanceof NotFoundError)) throw error;
-      });
+    for (let isDone = false; !isDone; ) {
+      isDone = await arena.api
+        .delete(path, undefined, { signal, query: { labelSelector: 'race=many' }, timeoutMs: 120_000 })
+        .then(() => true)
+        .catch((error: unknown) => {
+          signal.throwIfAborted();
+          if (error instanceof UnavailableError) return false;
+          if (error instanceof NotFoundError) return true;
+          throw error;
+        });
+    }
   }
 }
 
