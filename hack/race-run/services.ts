@@ -32,8 +32,11 @@ export async function raceServices(
   const { turn } = contestantTurn;
   const servers = startPeer(turn, ['serve']);
   try {
-    for (const count of counts) {
-      await createServices(turn, count);
+    await createLast(turn);
+    let present = 1;
+    for (const count of counts.toSorted((a, b) => a - b)) {
+      await createMore(turn, present, count);
+      present = count;
       await turn.attempt(`change at ${count}`, async () => await change(turn, count));
       await turn.attempt(`add at ${count}`, async () => await add(turn, count));
       if (turn.has('service-initial')) {
@@ -63,9 +66,8 @@ async function removeServices({ arena, signal }: Turn): Promise<void> {
   }
 }
 
-async function createServices(turn: Turn, count: number): Promise<void> {
-  const names = Array.from({ length: count - 1 }, (_, index) => index);
-  const next = names.values();
+async function createMore(turn: Turn, present: number, count: number): Promise<void> {
+  const next = Array.from({ length: count - present }, (_, index) => present + index).values();
   const write = async (): Promise<void> => {
     for (const index of next) {
       const far = [`10.245.${index >> 8}.${index & 255}`, `10.246.${index >> 8}.${index & 255}`];
@@ -73,9 +75,17 @@ async function createServices(turn: Turn, count: number): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: WRITERS }, write));
+  // One more answers when all before it have their rules.
+  await createService(turn, 'added', ADDED_ADDRESS, [turn.arena.node.node.address], SERVERS['old'] ?? 0);
+  await answerAt(turn, ADDED_ADDRESS, 'old');
+  await removeAdded(turn);
+  await sleep(SETTLE_MS, turn);
+}
+
+/** The Service that is looked at. */
+async function createLast(turn: Turn): Promise<void> {
   await createService(turn, 'last', PROBE_ADDRESS, [turn.arena.node.node.address], SERVERS['old'] ?? 0);
   await answerAt(turn, PROBE_ADDRESS, 'old');
-  await sleep(SETTLE_MS, turn);
 }
 
 async function change(turn: Turn, count: ServiceCount): Promise<void> {
@@ -93,9 +103,13 @@ async function add(turn: Turn, count: ServiceCount): Promise<void> {
     await measure(turn, `serviceAdd${count}`, ADDED_ADDRESS, 'new', async () => {
       await createService(turn, 'added', ADDED_ADDRESS, [turn.arena.node.node.address], SERVERS['new'] ?? 0);
     });
-    for (const path of [SERVICES, SLICES]) await turn.arena.api.delete(`${path}/added`, undefined, turn);
+    await removeAdded(turn);
     await sleep(PAUSE_MS, turn);
   }
+}
+
+async function removeAdded(turn: Turn): Promise<void> {
+  for (const path of [SERVICES, SLICES]) await turn.arena.api.delete(`${path}/added`, undefined, turn);
 }
 
 async function initial({ turn, contestant }: ContestantTurn, count: ServiceCount): Promise<void> {
