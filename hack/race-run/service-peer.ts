@@ -6,7 +6,7 @@ export const SERVERS: Readonly<Record<string, number>> = { old: 7001, new: 7002 
 
 const TRY_TIMEOUT_MS = 100;
 const PAUSE_MS = 1;
-const PATIENCE_MS = 80_000;
+const PATIENCE_MS = 180_000;
 
 function serve(): void {
   for (const [name, port] of Object.entries(SERVERS)) {
