@@ -4,14 +4,12 @@ import type { ServiceNotifier } from '../host/notify.ts';
 import { settledOrAborted } from '../lib/abort.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
-import { sleep } from '../lib/sleep.ts';
 import type { TaskGroup } from '../lib/task-group.ts';
 import type { NodeController } from '../node/node-controller.ts';
 import { runBurstableCgroup } from '../pod/burstable-cgroup.ts';
 import { runPodSources } from '../pod/pod-sources.ts';
 import { runRuntimeEvents } from '../runtime/event-loop.ts';
 import { LogRotator } from '../runtime/log-rotator.ts';
-import type { RuntimeSnapshots } from '../runtime/snapshots.ts';
 import type { Edges } from './edges.ts';
 import type { Pods } from './pods.ts';
 
@@ -40,9 +38,9 @@ export function startPods(
   const rotator = new LogRotator({ runtime, snapshots, clock: systemClock, logger }, config.pods, tasks);
   tasks.run(() => rotator.run());
   tasks.run(signal => runRuntimeEvents({ snapshots, runtime, endpoint, logger, onConnection }, { signal }));
-  const observed = Promise.all([cgroupDriver.known, untilListed(snapshots, tasks.signal)]);
+  const canStart = Promise.all([cgroupDriver.known, snapshots.listed]);
   tasks.run(async signal => {
-    await settledOrAborted(observed, AbortSignal.any([signal, AbortSignal.timeout(READY_AT_LATEST_MS)]));
+    await settledOrAborted(canStart, AbortSignal.any([signal, AbortSignal.timeout(READY_AT_LATEST_MS)]));
     notifier.ready();
     // Where NODE_COMPILE_CACHE is set: now, because an agent that is killed writes nothing. 30 ms once, then one.
     flushCompileCache();
@@ -53,16 +51,8 @@ export function startPods(
     const deps = { workers, cgroups, driver: () => cgroupDriver.current, cgroupRoot, logger };
     if (cgroupsPerQOS) await runBurstableCgroup(deps, { signal });
   });
-  tasks.run(async signal => {
-    await settledOrAborted(observed, signal);
-    await runPodSources(
-      { client, nodeName: config.node.name, config: config.pods, workers, mirrors, snapshots, logger },
-      { signal },
-    );
-  });
+  const nodeName = config.node.name;
+  const sources = { client, nodeName, config: config.pods, workers, mirrors, snapshots, canStart, logger };
+  tasks.run(signal => runPodSources(sources, { signal }));
   tasks.run(() => workers.join());
-}
-
-async function untilListed(snapshots: RuntimeSnapshots, signal: AbortSignal): Promise<void> {
-  while (!snapshots.hasListed && !signal.aborted) await sleep(10, { signal });
 }

@@ -104,7 +104,7 @@ function findMissing(
   const known = [
     ...workers.desiredPods().map(({ metadata }) => metadata.uid ?? ''),
     ...[...snapshots.all()].map(({ podUID }) => podUID),
-    ...withDirectory.filter(podUID => !STATIC_UID.test(podUID)),
+    ...[...snapshots.unread(), ...withDirectory].filter(podUID => !STATIC_UID.test(podUID)),
   ];
   return new Set(known.filter(podUID => !present.has(podUID) && !ofOthers.has(podUID)));
 }

@@ -148,6 +148,10 @@ export class PodWorker {
   }
 
   async #readAgain(shutdown: AbortSignal): Promise<void> {
+    if (this.#deps.snapshots.isReading) {
+      await this.#wakeup.wait(UNREAD_RETRY_MS, { signal: shutdown });
+      return;
+    }
     try {
       await this.#deps.snapshots.refreshPod(this.podUID, { signal: shutdown });
     } catch (error) {

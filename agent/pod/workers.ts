@@ -166,7 +166,7 @@ export class PodWorkers {
 
   /** A pod of which neither API nor runtime know, only directories: an agent before this one was killed over it. */
   clearLeftover(podUID: string): void {
-    if (this.#workers.has(podUID) || this.#desired.has(podUID) || this.#deps.snapshots.get(podUID)) return;
+    if (this.#workers.has(podUID) || this.#desired.has(podUID) || this.#deps.snapshots.knows(podUID)) return;
     this.#deps.effects.logger.info({ podUID }, 'directories of a pod that is gone, removing them');
     this.#start(podUID, undefined);
   }
@@ -174,16 +174,14 @@ export class PodWorkers {
   // A finished pod of which nothing is left here needs no worker, only the history it has in the API.
   #hasWork({ pod }: DesiredPod): boolean {
     const isOver = isTerminalPhase(pod.status?.phase) && pod.metadata.deletionTimestamp === undefined;
-    return !isOver || this.#deps.snapshots.get(pod.metadata.uid ?? '') !== undefined;
+    return !isOver || this.#deps.snapshots.knows(pod.metadata.uid ?? '');
   }
 
   // Let in once is let in for good, also by an agent before this one: the runtime has it, or the status its start.
   #isKnownHere({ pod }: DesiredPod): boolean {
     const { startTime, phase } = pod.status ?? {};
     const isOver = pod.metadata.deletionTimestamp !== undefined || isTerminalPhase(phase);
-    return (
-      isOver || startTime !== undefined || this.#deps.snapshots.get(pod.metadata.uid ?? '') !== undefined
-    );
+    return isOver || startTime !== undefined || this.#deps.snapshots.knows(pod.metadata.uid ?? '');
   }
 
   #letIn(podUID: string): void {

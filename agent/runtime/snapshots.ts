@@ -6,6 +6,7 @@ import { Counter } from 'prom-client';
 import type { Container, PodSandbox } from '../../cri-proto/runtime.v1.ts';
 import type { RuntimeService } from '../cri/runtime-service.ts';
 import { metricsRegistry } from '../lib/metrics.ts';
+import { Semaphore } from '../lib/semaphore.ts';
 import { sleep } from '../lib/sleep.ts';
 import type { ObservedPod } from './observed-pod.ts';
 import { containerRecord, PodRecords, type RuntimeRecord, sandboxRecord } from './pod-records.ts';
@@ -14,6 +15,8 @@ import { StatusCache } from './status-cache.ts';
 
 // A status takes a millisecond; on a crowded node with a hundred pods some seconds.
 const READ_PATIENCE_MS = 5000;
+// Enough to keep both sides busy; a pod that starts meanwhile does not queue behind hundreds.
+const READS_AT_ONCE = 8;
 
 const POD_UID_LABEL = 'io.kubernetes.pod.uid';
 
@@ -40,8 +43,11 @@ export class RuntimeSnapshots {
   readonly #unread = new Set<string>();
   readonly #relistMetrics = new RelistMetrics();
   readonly #listeners: ((podUID: string) => void)[] = [];
+  readonly #listed = Promise.withResolvers<void>();
+  readonly #read = Promise.withResolvers<void>();
   #looks = 0;
   #hasListed = false;
+  #hasRead = false;
 
   constructor({ runtime, logger }: { runtime: RuntimeService; logger: Logger }) {
     this.#runtime = runtime;
@@ -49,14 +55,38 @@ export class RuntimeSnapshots {
     this.#statuses = new StatusCache(runtime);
   }
 
-  /** True once a complete list was read: before that an absent pod means nothing. */
+  /** True once there was a complete list: before that an absent pod means nothing. */
   get hasListed(): boolean {
     return this.#hasListed;
+  }
+
+  /** Fulfilled with the first complete list: `knows` can be asked. */
+  get listed(): Promise<void> {
+    return this.#listed.promise;
+  }
+
+  /** Fulfilled when the pods of the first list were read too, or could not be in good time: `all` is complete. */
+  get read(): Promise<void> {
+    return this.#read.promise;
+  }
+
+  /** Whether what the first list showed is still being read; who waits for a pod is told by `onChange`. */
+  get isReading(): boolean {
+    return !this.#hasRead;
   }
 
   /** True while the runtime has told that the pod is there and not how it is: nothing may be decided about it. */
   isUnread(podUID: string): boolean {
     return this.#unread.has(podUID);
+  }
+
+  unread(): IterableIterator<string> {
+    return this.#unread.values();
+  }
+
+  /** Whether the runtime has anything of the pod, read or not. */
+  knows(podUID: string): boolean {
+    return this.#pods.has(podUID) || this.#unread.has(podUID);
   }
 
   get(podUID: string): ObservedPod | undefined {
@@ -141,16 +171,21 @@ export class RuntimeSnapshots {
     const uids = new Set([...sandboxesByPod.keys(), ...containersByPod.keys(), ...this.#pods.keys()]);
     uids.delete(''); // not a pod's: somebody uses the namespace by hand
     for (const uid of this.#unread) if (!uids.has(uid)) this.#unread.delete(uid);
+    for (const uid of uids) if (!this.#pods.has(uid)) this.#unread.add(uid);
+    this.#hasListed = true;
+    this.#listed.resolve();
+    const places = new Semaphore(READS_AT_ONCE);
     const reads = [...uids].map(async uid => {
-      if (!this.#pods.has(uid)) this.#unread.add(uid);
       const items = [sandboxesByPod.get(uid) ?? [], containersByPod.get(uid) ?? []] as const;
-      const hasChanged = await this.#applyAll(uid, ...items, look, signal);
-      if (hasChanged && this.#hasListed) this.#countCorrection(uid);
+      const read = async (): Promise<boolean> => await this.#applyAll(uid, ...items, look, signal);
+      const hasChanged = await places.run(read, { signal, priority: 0 });
+      if (hasChanged && this.#hasRead) this.#countCorrection(uid);
     });
     await allWithin(reads, READ_PATIENCE_MS, signal);
     this.#statuses.retainOnly(new Set([...sandboxes, ...containers].map(({ id }) => id)));
     this.#forgetGoneBefore(look);
-    this.#hasListed = true;
+    this.#hasRead = true;
+    this.#read.resolve();
   }
 
   // A slow look from before must not bring back what was removed, so that is remembered for one list longer.
@@ -206,18 +241,18 @@ export class RuntimeSnapshots {
       found.filter(record => record !== undefined),
       look,
     );
-    this.#unread.delete(podUID);
-    return this.#store(podUID);
+    const wasUnread = this.#unread.delete(podUID);
+    return this.#store(podUID, wasUnread);
   }
 
-  #store(podUID: string): boolean {
+  #store(podUID: string, isNews = false): boolean {
     const before = this.#pods.get(podUID);
     const next = this.#recordsOf(podUID).build(podUID);
     for (const id of idsOf(before)) this.#owners.delete(id);
     for (const id of idsOf(next)) this.#owners.set(id, podUID);
     if (next) this.#pods.set(podUID, next);
     else this.#pods.delete(podUID);
-    if (stateText(before) === stateText(next)) return false;
+    if (!isNews && stateText(before) === stateText(next)) return false;
     for (const listener of this.#listeners) listener(podUID);
     return true;
   }
