@@ -13,7 +13,7 @@ const bindings = new Map<string, Binding>();
 let library: LibraryHandle | undefined;
 
 // Bound on first use: a command that mounts nothing pays nothing.
-function bind(prototype: string): Binding {
+function bound(prototype: string): Binding {
   const known = bindings.get(prototype);
   if (known) return known;
   // The C library this process already runs on, glibc or musl.
@@ -24,7 +24,7 @@ function bind(prototype: string): Binding {
 }
 
 function callNumber(prototype: string, ...args: readonly unknown[]): number {
-  return Number(bind(prototype)(...args));
+  return Number(bound(prototype)(...args));
 }
 
 /** The errno of the call just made; read it before anything else runs. */
@@ -38,7 +38,7 @@ export function lastError(what: string): HostError {
 }
 
 export function errorOf(what: string, errno: number): HostError {
-  return errnoError(what, errno, String(bind('const char *strerror(int errnum)')(errno)));
+  return errnoError(what, errno, String(bound('const char *strerror(int errnum)')(errno)));
 }
 
 /** malloc_trim(3): free pages of the C heap go back to the kernel. musl has none, and needs none. */
@@ -111,6 +111,13 @@ const SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_TRUNC = 0x20;
+export const ENOBUFS = 105;
+const SOL_SOCKET = 1;
+const SO_ATTACH_FILTER = 26;
+// fcntl(2)
+const F_SETFL = 4;
+const F_SETOWN = 8;
+const O_ASYNC = 0o20000;
 
 /** socket(2), close-on-exec; the descriptor, or -1. */
 export function socket(domain: number, type: number, protocol: number): number {
@@ -142,6 +149,34 @@ export function getSocketOption(fd: number, level: number, option: number, buffe
     buffer,
     size,
   );
+}
+
+/** bind(2); -1 on failure. */
+export function bind(fd: number, address: Buffer): number {
+  return callNumber('int bind(int fd, const void *address, uint32_t size)', fd, address, address.length);
+}
+
+/** SO_ATTACH_FILTER with the instructions of a classic filter, 8 bytes each; -1 on failure. */
+export function attachFilter(fd: number, instructions: Buffer): number {
+  // struct sock_fprog: a count, padding, a pointer.
+  const type = koffi.struct({ count: 'uint16_t', instructions: 'const void *' });
+  const program = Buffer.alloc(koffi.sizeof(type));
+  koffi.encode(program, type, { count: instructions.length / 8, instructions });
+  return callNumber(
+    'int setsockopt(int fd, int level, int name, const void *value, uint32_t size)',
+    fd,
+    SOL_SOCKET,
+    SO_ATTACH_FILTER,
+    program,
+    program.length,
+  );
+}
+
+/** From now on SIGIO tells this process that the socket has something to read; -1 on failure. */
+export function signalWhenReadable(fd: number): number {
+  const fcntl = 'int fcntl(int fd, int command, long argument)';
+  if (callNumber(fcntl, fd, F_SETOWN, process.pid) < 0) return -1;
+  return callNumber(fcntl, fd, F_SETFL, O_ASYNC);
 }
 
 /** sendto(2), never waiting; the bytes sent, or -1. */

@@ -55,7 +55,8 @@ const COALESCE_MS = 3;
 const BUSY_SHARE = 0.5;
 const MAX_CREDIT_MS = 500;
 const MAX_REST_MS = 1_000;
-const LOOK_EVERY_MS = 700; // flushed rules are to be back within a second
+const LOOK_EVERY_MS = 700; // legacy tables tell nobody, and flushed rules are to be back within a second
+const LOOK_IN_CASE_MS = 30_000; // when the kernel tells of changes, as often as kube-proxy looks
 const NOTHING_TO_LOOK_AT_MS = 3_600_000; // until Services come, which wakes
 // Reading ten thousand Services' rules takes seconds: looking must not cost more than a tenth of the time.
 const DEEP_LOOK_REST = 10;
@@ -75,6 +76,8 @@ export interface FamilyProxyDeps {
   readonly desired: DesiredServices;
   /** What the rules depend on besides Services, the same object while it is the same; undefined: not known yet. */
   readonly context: () => FamilyContext | undefined;
+  /** Whether `wake` is called at each change of the rules, as nf_tables allows. */
+  readonly isToldOfChanges: () => boolean;
   /** After rules were written for these Services. */
   readonly onWritten: (change: WrittenChange) => Promise<void>;
   readonly logger: Logger;
@@ -99,6 +102,7 @@ export class FamilyProxy {
   readonly #owed = new Set<ServiceKey>();
   #generation: string | undefined;
   #deepLookAtMs = 0;
+  #owesDeepLook = false;
   #creditMs = MAX_CREDIT_MS;
   #creditAtMs = 0;
   #hasEndpointComments = true;
@@ -150,7 +154,7 @@ export class FamilyProxy {
       if (this.#backoff.failures > 0) this.#logger.info('Service rules can be written again');
       this.#backoff.reset();
       if (!this.#changes.isPending) this.#pendingSinceMs = undefined;
-      return this.#rules ? LOOK_EVERY_MS : NOTHING_TO_LOOK_AT_MS;
+      return this.#nextLookMs();
     } catch (error) {
       if (signal.aborted) return 0;
       this.#rules = undefined;
@@ -166,6 +170,12 @@ export class FamilyProxy {
       await sleep(isMissing ? MISSING_RETRY_MS : pauseMs, { signal });
       return 0;
     }
+  }
+
+  #nextLookMs(): number {
+    if (!this.#rules) return NOTHING_TO_LOOK_AT_MS;
+    if (this.#owesDeepLook) return Math.max(1, this.#deepLookAtMs - performance.now());
+    return this.#backend === 'nft' && this.#deps.isToldOfChanges() ? LOOK_IN_CASE_MS : LOOK_EVERY_MS;
   }
 
   async #pass(signal: AbortSignal): Promise<void> {
@@ -302,7 +312,9 @@ export class FamilyProxy {
 
   async #isDamaged(signal: AbortSignal): Promise<boolean> {
     const generation = this.#readGeneration();
-    if (generation === this.#generation || performance.now() < this.#deepLookAtMs) return false;
+    const isForeign = generation !== this.#generation;
+    this.#owesDeepLook = isForeign && performance.now() < this.#deepLookAtMs;
+    if (!isForeign || this.#owesDeepLook) return false;
     const startedMs = performance.now();
     const observed = await readTables(this.#deps.family, { signal });
     const damage = this.#rules?.findDamage(observed);

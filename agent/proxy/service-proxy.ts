@@ -6,6 +6,7 @@ import type { Node } from '../api/objects.ts';
 import type { ProxyConfig } from '../config/config.ts';
 import { listAddresses } from '../host/links.ts';
 import { ensureSysctl, readSysctl } from '../host/sysctl.ts';
+import { watchPacketRules } from '../host/watch-packet-rules.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import { TaskGroup } from '../lib/task-group.ts';
@@ -49,6 +50,7 @@ export class ServiceProxy {
   readonly #contexts = new Map<Family, KnownContext>();
   #host: HostNetwork | undefined;
   #hasRouteLocalnet = false;
+  #isToldOfChanges = false;
 
   constructor(deps: ServiceProxyDeps) {
     this.#deps = deps;
@@ -79,6 +81,7 @@ export class ServiceProxy {
       for (const family of this.families) family.wake();
     };
     const stopListening = this.#deps.node.onChange(wakeAll);
+    const rulesWatch = this.#watchRules(wakeAll);
     await this.#readHost();
     const server = { config: this.#deps.config, health: () => this.#health(), logger: this.#logger };
     tasks.run(taskSignal => runProxyServer(server, { signal: taskSignal }));
@@ -94,6 +97,7 @@ export class ServiceProxy {
       });
     }
     await tasks.join().finally(() => {
+      rulesWatch?.[Symbol.dispose]();
       stopListening();
       this.#healthServers.close();
     });
@@ -110,8 +114,20 @@ export class ServiceProxy {
       desired: this.desired,
       logger: this.#logger,
       context: () => this.#context(family),
+      isToldOfChanges: () => this.#isToldOfChanges,
       onWritten: change => this.#written(change),
     });
+  }
+
+  #watchRules(onChange: () => void): Disposable | undefined {
+    try {
+      const watch = watchPacketRules(onChange);
+      this.#isToldOfChanges = true;
+      return watch;
+    } catch (error) {
+      this.#logger.debug({ err: error }, 'the kernel does not tell of changed packet rules, looking instead');
+      return undefined;
+    }
   }
 
   /** The object of before while nothing in it has changed: it is asked for several times a second. */

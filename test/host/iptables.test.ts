@@ -1,7 +1,9 @@
 import './private-namespaces.ts';
 import t from 'tap';
 import { readIptablesVersion, restoreRules, saveRules } from '../../agent/host/iptables.ts';
+import { watchPacketRules } from '../../agent/host/watch-packet-rules.ts';
 import { InvalidError } from '../../agent/lib/errors.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const { signal } = new AbortController();
 
@@ -28,4 +30,21 @@ t.test('a refused rule is named, and nothing of its table applied', async t => {
 
 t.test('an abort ends the wait', async t => {
   await t.rejects(restoreRules({ family: 4, input: '', signal: AbortSignal.abort() }));
+});
+
+t.test('each transaction is told, whatever its size', async t => {
+  const { backend } = await readIptablesVersion(4, { signal });
+  if (backend === 'legacy') return; // tells nobody
+  let changes = 0;
+  const watch = watchPacketRules(() => changes++);
+  t.teardown(() => watch[Symbol.dispose]());
+  const rules = Array.from(
+    { length: 500 },
+    (_, i) => `-A LONG -s 192.0.2.1 -m comment --comment ${i} -j RETURN\n`,
+  );
+  await restoreRules({ family: 4, input: `*nat\n:LONG - [0:0]\n${rules.join('')}COMMIT\n`, signal });
+  await waitFor('a change', () => changes > 0);
+  t.equal(changes, 1);
+  await restoreRules({ family: 6, input: '*nat\n:LONG - [0:0]\nCOMMIT\n', signal });
+  await waitFor('another change', () => changes === 2);
 });
