@@ -66,6 +66,7 @@ export async function runNode(
     nodeName: config.node.name,
     config: config.proxy,
     node: node.view,
+    onDamage: () => node.packetRulesLost(),
     logger,
   });
   if (edges.client.hasServer) tasks.run(signal => proxy.run({ signal }));

@@ -77,6 +77,7 @@ export class NodeController {
   readonly #events: NodeEvents;
   readonly #runtime: RuntimeMonitor;
   readonly #writer: NodeStatusWriter;
+  readonly #podNetwork: PodNetwork;
   readonly #lease: LeaseKeeper;
   readonly #standalone: StandaloneNode;
   #addresses: AddressResult = { kind: 'problem', problem: 'the node address is not known yet' };
@@ -124,6 +125,7 @@ export class NodeController {
       onReportDue: () => this.#runtime.imagesChanged(),
       logger,
     });
+    this.#podNetwork = this.#buildPodNetwork();
     this.#lease = new LeaseKeeper({
       api,
       nodeName: name,
@@ -174,6 +176,11 @@ export class NodeController {
   /** What keeps the node from being Ready, as last seen; undefined before the first look. */
   get problems(): readonly string[] | undefined {
     return this.#problems;
+  }
+
+  /** Somebody removes packet rules: those of the pod network are looked at now and not within the minute. */
+  packetRulesLost(): void {
+    this.#podNetwork.wake();
   }
 
   /** Why pods with a network of their own cannot start now (kubelet: event NetworkNotReady). */
@@ -263,7 +270,7 @@ export class NodeController {
     tasks.run(taskSignal => this.#node.run({ signal: taskSignal }));
     tasks.run(taskSignal => this.#runCSINode(taskSignal));
     tasks.run(taskSignal => this.#writer.run({ signal: taskSignal }));
-    tasks.run(taskSignal => this.#buildPodNetwork().run({ signal: taskSignal }));
+    tasks.run(taskSignal => this.#podNetwork.run({ signal: taskSignal }));
     tasks.run(taskSignal => this.#runAddresses(taskSignal));
   }
 

@@ -62,6 +62,10 @@ export class PodNetwork {
     this.#sysctls = new NodeSysctls(NETWORK_SYSCTLS, logger);
   }
 
+  wake(): void {
+    this.#wakeup.wake();
+  }
+
   async run({ signal }: { signal: AbortSignal }): Promise<void> {
     const tasks = new TaskGroup({ signal });
     const stopListening = this.#deps.node.onChange(() => this.#wakeup.wake());

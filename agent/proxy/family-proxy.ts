@@ -78,6 +78,8 @@ export interface FamilyProxyDeps {
   readonly context: () => FamilyContext | undefined;
   /** Whether `wake` is called at each change of the rules, as nf_tables allows. */
   readonly isToldOfChanges: () => boolean;
+  /** Somebody removed rules, maybe not only those of Services. */
+  readonly onDamage: () => void;
   /** After rules were written for these Services. */
   readonly onWritten: (change: WrittenChange) => Promise<void>;
   readonly logger: Logger;
@@ -323,6 +325,7 @@ export class FamilyProxy {
     if (damage === undefined) return false;
     repairs.inc({ ip_family: FAMILY_LABEL[this.#deps.family] });
     this.#logger.warn({ damage }, 'somebody removed Service rules, putting them back');
+    this.#deps.onDamage();
     return true;
   }
 

@@ -26,6 +26,8 @@ export interface ServiceProxyDeps {
   readonly nodeName: string;
   readonly config: ProxyConfig;
   readonly node: NodeView;
+  /** Somebody removed packet rules. */
+  readonly onDamage: () => void;
   readonly logger: Logger;
 }
 
@@ -114,6 +116,7 @@ export class ServiceProxy {
       desired: this.desired,
       logger: this.#logger,
       context: () => this.#context(family),
+      onDamage: this.#deps.onDamage,
       isToldOfChanges: () => this.#isToldOfChanges,
       onWritten: change => this.#written(change),
     });
