@@ -1,6 +1,6 @@
 // The cgroup of all pods with what the node may give away, and below it those of the QoS classes
 // (kubelet: cm/node_container_manager_linux.go, cm/qos_container_manager_linux.go).
-import type { Config } from '../config/config.ts';
+import type { Config, ReservedResources } from '../config/config.ts';
 import type { CgroupLimits } from '../host/cgroup-limits.ts';
 import { buildCgroupPath, type CgroupDriver } from '../host/cgroup-names.ts';
 import type { PodCgroups } from '../host/pod-cgroups.ts';
@@ -22,6 +22,7 @@ export interface AllocatableCgroupDeps {
 const RETRY_MS = 60_000;
 const BEST_EFFORT_CPU_SHARES = 2; // the kernel's least
 const SHARES_PER_CPU = 1024;
+const NOTHING: ReservedResources = { cpuMilli: 0, memoryBytes: 0, ephemeralStorageBytes: 0, pids: 0 };
 
 /** Sets the cgroups up; a failure is an event, a warning and another try each minute. Pods need not wait for it. */
 export async function runAllocatableCgroup(
@@ -73,14 +74,13 @@ function isEnforced({ config }: AllocatableCgroupDeps): boolean {
 // Not enforced means: as much as the machine has. The CPU share is always needed, the kernel's default is one core.
 function buildLimits(deps: AllocatableCgroupDeps): CgroupLimits {
   const { machine, config } = deps;
-  const allowed = isEnforced(deps)
-    ? buildPodsCgroupLimits(machine, config.node)
-    : { cpuMilli: machine.cpuCount * 1000, memoryBytes: machine.memoryBytes };
+  const reserved = isEnforced(deps) ? config.node : { systemReserved: NOTHING, kubeReserved: NOTHING };
+  const allowed = buildPodsCgroupLimits(machine, reserved);
   return {
     cpuShares: Math.max(2, Math.floor((allowed.cpuMilli * SHARES_PER_CPU) / 1000)),
     memoryLimitBytes: allowed.memoryBytes,
-    hugepageLimitBytes: new Map(
-      machine.hugepages.map(({ pageBytes, count }) => [pageBytes, pageBytes * count]),
-    ),
+    pidsMax: allowed.pids,
+    // How many pages there are may change at any time, and each pod has a limit of its own.
+    hugepageLimitBytes: new Map(machine.hugepages.map(({ pageBytes }) => [pageBytes, 'max'])),
   };
 }

@@ -23,6 +23,7 @@ function inputsAt(nowMs: number, change: Partial<StatusInputs> = {}, present?: N
       cpuCount: 2,
       memoryBytes: 2 ** 32,
       rootFsBytes: 2 ** 36,
+      pidLimit: 32_768,
       hugepages: [{ pageBytes: 2 ** 21, count: 1 }],
     },
     identity: {

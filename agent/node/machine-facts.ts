@@ -25,8 +25,8 @@ export async function readMachineFacts(
 }
 
 function buildMachineFacts(facts: HostFacts, rootFsBytes: number): MachineFacts {
-  const { cpuCount, memoryBytes, hugepages, ...identity } = facts;
-  return { identity, resources: { cpuCount, memoryBytes, hugepages, rootFsBytes } };
+  const { cpuCount, memoryBytes, pidLimit, hugepages, ...identity } = facts;
+  return { identity, resources: { cpuCount, memoryBytes, pidLimit, hugepages, rootFsBytes } };
 }
 
 /** The Node's addresses as the host has them now. */

@@ -15,6 +15,7 @@ const MACHINE: MachineResources = {
   cpuCount: 2,
   memoryBytes: 4_000_000 * 1024,
   rootFsBytes: 61_255_492 * 1024,
+  pidLimit: 32_768,
   hugepages: [{ pageBytes: 2 ** 21, count: 0 }],
 };
 const CONFIG: ResourceConfig = {
@@ -82,10 +83,14 @@ t.test('findOverReservations() is content with the defaults', async t => {
 });
 
 t.test('buildPodsCgroupLimits() leaves the eviction distance to eviction', async t => {
-  const config = { ...CONFIG, systemReserved: { ...NOTHING, cpuMilli: 200, memoryBytes: 1024 } };
+  const config = {
+    systemReserved: { ...NOTHING, cpuMilli: 200, memoryBytes: 1024, pids: 768 },
+    kubeReserved: { ...NOTHING, pids: 2000 },
+  };
   t.strictSame(buildPodsCgroupLimits(MACHINE, config), {
     cpuMilli: 1800,
     memoryBytes: MACHINE.memoryBytes - 1024,
+    pids: 30_000,
   });
 });
 

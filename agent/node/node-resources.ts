@@ -9,6 +9,8 @@ export interface MachineResources {
   readonly memoryBytes: number;
   /** Size of the file system of the agent's root directory. */
   readonly rootFsBytes: number;
+  /** Processes and threads that the kernel lets run at one time. */
+  readonly pidLimit: number;
   /** One entry per page size the kernel knows, also those without pages. */
   readonly hugepages: readonly { readonly pageBytes: number; readonly count: number }[];
 }
@@ -74,12 +76,12 @@ export function buildAllocatable(machine: MachineResources, config: ResourceConf
 /** What the kubepods cgroup may use: capacity without system and kube reserved; eviction keeps its own distance. */
 export function buildPodsCgroupLimits(
   machine: MachineResources,
-  config: ResourceConfig,
-): { readonly cpuMilli: number; readonly memoryBytes: number } {
-  const { systemReserved, kubeReserved } = config;
+  { systemReserved, kubeReserved }: Pick<ResourceConfig, 'systemReserved' | 'kubeReserved'>,
+): { readonly cpuMilli: number; readonly memoryBytes: number; readonly pids: number } {
   return {
     cpuMilli: Math.max(0, machine.cpuCount * 1000 - systemReserved.cpuMilli - kubeReserved.cpuMilli),
     memoryBytes: Math.max(0, machine.memoryBytes - systemReserved.memoryBytes - kubeReserved.memoryBytes),
+    pids: Math.max(1, machine.pidLimit - systemReserved.pids - kubeReserved.pids), // systemd takes no 0
   };
 }
 
