@@ -2,7 +2,7 @@
 import type { Cgroups, EnsuredCgroup } from './cgroup.ts';
 import type { CgroupLimits } from './cgroup-limits.ts';
 import type { CgroupDriver } from './cgroup-names.ts';
-import { ensureSlice, stopSlice } from './systemd-slice.ts';
+import { ensureSlice, stopSlice, withWholePercents } from './systemd-slice.ts';
 
 interface Options {
   readonly signal: AbortSignal;
@@ -24,11 +24,11 @@ export class PodCgroups {
 
   /** Creates the cgroup with its parents, or sets the limits of the one that is there. */
   async ensure(path: string, limits: CgroupLimits, { signal }: Options): Promise<EnsuredCgroup> {
-    if (this.#driver() === 'systemd') {
-      await ensureSlice(path, { limits, version: this.#cgroups.version, signal });
-    }
+    if (this.#driver() !== 'systemd') return await this.#cgroups.ensure(path, limits);
+    const kept = withWholePercents(limits);
+    await ensureSlice(path, { limits: kept, version: this.#cgroups.version, signal });
     // systemd makes only the controllers it accounts for and knows no huge pages; the values are the same.
-    return await this.#cgroups.ensure(path, limits);
+    return await this.#cgroups.ensure(path, kept);
   }
 
   /** Removes the cgroup and all below it, killing what still runs there; not there is done. */

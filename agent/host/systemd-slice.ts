@@ -8,6 +8,7 @@ import { runCommand } from './command.ts';
 const MANAGER = ['org.freedesktop.systemd1', '/org/freedesktop/systemd1', 'org.freedesktop.systemd1.Manager'];
 const MICROSECONDS = 1_000_000;
 const DEFAULT_CPU_PERIOD_US = 100_000;
+const MICROSECONDS_PER_PERCENT = 10_000;
 const UNLIMITED = '18446744073709551615'; // UINT64_MAX, org.freedesktop.systemd1(5)
 
 interface SliceOptions {
@@ -52,6 +53,22 @@ function sliceName(cgroupPath: string): string {
   return cgroupPath.slice(cgroupPath.lastIndexOf('/') + 1);
 }
 
+/**
+ * systemd keeps a quota in whole percents of a CPU and drops what is left over: at its next reload a pod would have less
+ * than it was given, or no limit at all below one percent. So the quota is rounded up before anybody is told.
+ */
+export function withWholePercents(limits: CgroupLimits): CgroupLimits {
+  const { cpuQuotaUs, cpuPeriodUs = DEFAULT_CPU_PERIOD_US } = limits;
+  if (typeof cpuQuotaUs !== 'number') return limits;
+  const percents = Math.ceil(quotaPerSecond(cpuQuotaUs, cpuPeriodUs) / MICROSECONDS_PER_PERCENT);
+  const perPeriod = (percents * MICROSECONDS_PER_PERCENT * cpuPeriodUs) / MICROSECONDS;
+  return { ...limits, cpuQuotaUs: Math.ceil(perPeriod) };
+}
+
+function quotaPerSecond(cpuQuotaUs: number, cpuPeriodUs: number): number {
+  return Math.ceil((cpuQuotaUs * MICROSECONDS) / cpuPeriodUs);
+}
+
 /** Name, D-Bus type and value; org.freedesktop.systemd1(5). */
 export type SliceProperty = readonly [name: string, type: string, value: string];
 
@@ -66,8 +83,7 @@ export function buildSliceProperties(version: 1 | 2, limits: CgroupLimits): read
     );
   }
   if (cpuQuotaUs !== undefined) {
-    const perSecond =
-      cpuQuotaUs === 'max' ? UNLIMITED : `${Math.ceil((cpuQuotaUs * MICROSECONDS) / cpuPeriodUs)}`;
+    const perSecond = cpuQuotaUs === 'max' ? UNLIMITED : `${quotaPerSecond(cpuQuotaUs, cpuPeriodUs)}`;
     properties.push(['CPUQuotaPerSecUSec', 't', perSecond], ['CPUQuotaPeriodUSec', 't', `${cpuPeriodUs}`]);
   }
   if (memoryLimitBytes !== undefined) {
@@ -90,6 +106,7 @@ export function buildStartArguments(unit: string, properties: readonly SliceProp
     ['DefaultDependencies', 'b', 'false'],
     ['CPUAccounting', 'b', 'true'],
     ['MemoryAccounting', 'b', 'true'],
+    ['IOAccounting', 'b', 'true'],
     ['TasksAccounting', 'b', 'true'],
     ...properties,
   ];
