@@ -73,8 +73,7 @@ const RUNTIME = {
   }),
   failSwapOn: bool(true, { status: accepted, flag: 'fail-swap-on' }),
   'memorySwap.swapBehavior': choice(['NoSwap', 'LimitedSwap'], 'NoSwap', {
-    status: accepted,
-    note: 'always NoSwap',
+    note: 'NoSwap on cgroup version 1',
   }),
   protectKernelDefaults: bool(false, { flag: 'protect-kernel-defaults' }),
   oomScoreAdj: int(-999, {

@@ -151,6 +151,7 @@ function buildEffects(
 function buildContexts({ config, edges, node }: Parts): PodContextSource {
   const { cgroups, cgroupDriver, cgroupFeatures } = edges;
   const { memoryBytes, hugepages } = node.machine.resources;
+  const isSwapShared = cgroups.version === 2 && config.runtime.swapBehavior === 'LimitedSwap';
   const settings = {
     pods: config.pods,
     maxPods: config.node.maxPods,
@@ -159,6 +160,7 @@ function buildContexts({ config, edges, node }: Parts): PodContextSource {
     memoryBytes,
     hugepageSizes: cgroupFeatures.hasHugepageControl ? hugepages.map(({ pageBytes }) => pageBytes) : [],
     hasSwapControl: cgroupFeatures.hasSwapControl,
+    sharedSwapBytes: isSwapShared ? node.machine.identity.swapBytes : 0,
   };
   return new PodContextSource(settings, {
     nodeIPs: () => nodeIPs(node),

@@ -4,6 +4,7 @@ import type { LinuxContainerResourcesInput } from '../../cri-proto/runtime.v1.ts
 import type { Container, Pod } from '../api/objects.ts';
 import { hugepageSizeName } from '../host/cgroup-names.ts';
 import { buildContainerCpuAndMemory, hugepageLimitBytes, oomScoreAdj } from '../resources/linux-resources.ts';
+import { buildSwapLimitBytes } from '../resources/swap-limit.ts';
 import type { PodContext } from './pod-context.ts';
 
 export function buildContainerResources(
@@ -27,13 +28,19 @@ export function buildContainerResources(
       pageSize: hugepageSizeName(pageBytes),
       limit: hugepageLimitBytes(pod.spec, container, pageBytes),
     })),
-    ...buildMemoryControl(memoryLimitBytes, context),
+    ...buildMemoryControl(memoryLimitBytes, swapLimitBytes(pod, container, context), context),
   };
 }
 
-// A container that runs out of memory ends as a whole, and swaps nothing (NoSwap).
+function swapLimitBytes(pod: Pod, container: Container, context: PodContext): number {
+  const { sharedSwapBytes: swapBytes, nodeMemoryBytes: memoryBytes } = context;
+  return swapBytes === 0 ? 0 : buildSwapLimitBytes(pod, container, { memoryBytes, swapBytes });
+}
+
+// A container that runs out of memory ends as a whole.
 function buildMemoryControl(
   memoryLimitBytes: number,
+  swapLimit: number,
   { cgroupVersion, isSingleProcessOOMKill, hasSwapControl }: PodContext,
 ): Pick<LinuxContainerResourcesInput, 'unified' | 'memorySwapLimitInBytes'> {
   if (cgroupVersion === 1) {
@@ -43,7 +50,7 @@ function buildMemoryControl(
   return {
     unified: {
       ...(isSingleProcessOOMKill ? {} : { 'memory.oom.group': '1' }),
-      ...(hasSwapControl ? { 'memory.swap.max': '0' } : {}),
+      ...(hasSwapControl ? { 'memory.swap.max': `${swapLimit}` } : {}),
     },
   };
 }

@@ -33,6 +33,7 @@ export interface ContextSettings {
   readonly memoryBytes: number;
   readonly hugepageSizes: readonly number[];
   readonly hasSwapControl: boolean;
+  readonly sharedSwapBytes: number;
 }
 
 /** Collects the node's side of a pod's configuration. */
@@ -111,6 +112,7 @@ export class PodContextSource {
       cpuPeriodUs: pods.cpuCFSQuotaPeriodMs * 1000,
       isSingleProcessOOMKill: pods.singleProcessOOMKill ?? false,
       hasSwapControl: this.#settings.hasSwapControl,
+      sharedSwapBytes: this.#settings.sharedSwapBytes,
       hugepageSizes: this.#settings.hugepageSizes,
       podPidsLimit: pods.podPidsLimit > 0 ? pods.podPidsLimit : undefined,
       supportsRecursiveReadOnly: this.#now.supportsRecursiveReadOnly(),

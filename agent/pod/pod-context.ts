@@ -28,6 +28,8 @@ export interface PodContext {
   readonly isSingleProcessOOMKill: boolean;
   /** The kernel accounts for swap, so that a container can be kept from it. */
   readonly hasSwapControl: boolean;
+  /** Swap of the node that containers may use by their requests (LimitedSwap, cgroup v2); 0: none. */
+  readonly sharedSwapBytes: number;
   /** Page sizes of the machine, bytes. */
   readonly hugepageSizes: readonly number[];
   /** Of a pod; undefined: the node's own limit. */
