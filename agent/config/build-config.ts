@@ -131,6 +131,7 @@ function buildRuntime(values: Values): RuntimeConfig {
     cgroupDriver: values.cgroupDriver,
     cgroupRoot: values.cgroupRoot,
     cgroupsPerQOS: values.cgroupsPerQOS,
+    runtimeCgroups: values['nodelet.runtimeCgroups'],
     failCgroupV1: values.failCgroupV1,
     failSwapOn: values.failSwapOn,
     swapBehavior: values['memorySwap.swapBehavior'],

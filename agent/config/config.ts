@@ -95,6 +95,8 @@ export interface RuntimeConfig {
   readonly cgroupDriver: 'cgroupfs' | 'systemd';
   readonly cgroupRoot: string;
   readonly cgroupsPerQOS: boolean;
+  /** The runtime's own cgroup, for its statistics; empty: not told. */
+  readonly runtimeCgroups: string;
   readonly failCgroupV1: boolean;
   readonly failSwapOn: boolean;
   readonly swapBehavior: 'NoSwap' | 'LimitedSwap';

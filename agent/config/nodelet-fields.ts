@@ -49,7 +49,7 @@ export const NODELET_FIELDS = {
     status: 'accepted',
     flag: 'cloud-provider',
   }),
-  'nodelet.runtimeCgroups': text('', { status: 'accepted', flag: 'runtime-cgroups' }),
+  'nodelet.runtimeCgroups': text('', { flag: 'runtime-cgroups' }),
   'nodelet.imageCredentialProviderConfig': path(undefined, { flag: 'image-credential-provider-config' }),
   'nodelet.imageCredentialProviderBinDir': path(undefined, { flag: 'image-credential-provider-bin-dir' }),
   'nodelet.maxDeadContainersPerContainer': int(1, {

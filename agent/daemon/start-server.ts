@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { NODELET_VERSION } from '../config/version.ts';
 import { LocalViews } from '../explain/local-views.ts';
+import { readOwnCgroup } from '../host/own-cgroup.ts';
 import { readCertificateExpiries } from '../join/certificate-expiries.ts';
 import { systemClock } from '../lib/clock.ts';
 import { EventLoopDelay } from '../lib/event-loop.ts';
@@ -32,6 +33,7 @@ export async function startServer(
       images,
       usage,
       cgroupDriver: () => cgroupDriver.current,
+      ownCgroup: await readOwnCgroup(usage.version),
       snapshots,
       pods: () => pods.all(),
       volumesOf: podUID => pods.volumesOf(podUID),

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { pathExists } from '../lib/if-there.ts';
 import type { Cgroups } from './cgroup.ts';
+import { readOwnCgroup } from './own-cgroup.ts';
 
 export interface CgroupFeatures {
   /** Swap can be limited by itself (version 2) or with memory (version 1). */
@@ -11,7 +12,8 @@ export interface CgroupFeatures {
 }
 
 export async function readCgroupFeatures(cgroups: Cgroups): Promise<CgroupFeatures> {
-  const own = cgroups.version === 2 ? await readOwnPath() : '/';
+  // The root of version 2 has no limits of its own, so our own cgroup is asked.
+  const own = (cgroups.version === 2 ? await readOwnCgroup(2) : undefined) ?? '/';
   const memory = cgroups.directory(own, 'memory');
   const hugetlb = cgroups.directory('/', 'hugetlb');
   const swapFile = cgroups.version === 2 ? 'memory.swap.max' : 'memory.memsw.limit_in_bytes';
@@ -19,12 +21,6 @@ export async function readCgroupFeatures(cgroups: Cgroups): Promise<CgroupFeatur
     hasSwapControl: memory !== undefined && (await pathExists(`${memory}/${swapFile}`)),
     hasHugepageControl: cgroups.version === 1 ? hugetlb !== undefined : await isOffered(hugetlb, 'hugetlb'),
   };
-}
-
-// The root of version 2 has no limits of its own, so our own cgroup is asked.
-async function readOwnPath(): Promise<string> {
-  const line = (await readFile('/proc/self/cgroup', 'utf8')).split('\n').find(text => text.startsWith('0::'));
-  return line?.slice('0::'.length) ?? '/';
 }
 
 async function isOffered(root: string | undefined, controller: string): Promise<boolean> {

@@ -23,6 +23,8 @@ export interface StatisticsSources {
   readonly images: ImageService;
   readonly usage: CgroupUsageReader;
   readonly cgroupDriver: () => CgroupDriver;
+  /** The agent's; undefined where it has none for itself. */
+  readonly ownCgroup: string | undefined;
   readonly snapshots: RuntimeSnapshots;
   readonly pods: () => readonly Pod[];
   readonly volumesOf: StorageDeps['volumesOf'];
@@ -53,6 +55,7 @@ export function openStatistics(
         podUID: metadata.uid ?? '',
       }),
     podsCgroupPath: () => buildCgroupPath({ driver: cgroupDriver(), cgroupRoot }),
+    systemCgroups: systemCgroups(sources),
     allocatableMemoryBytes: () => {
       const { memory } = allocatable();
       return memory === undefined ? undefined : wholeValue(memory);
@@ -71,4 +74,12 @@ export function openStatistics(
     version: sources.version,
     logger: sources.logger.child({ component: 'stats' }),
   });
+}
+
+function systemCgroups({ ownCgroup, config }: StatisticsSources): ReadonlyMap<string, string> {
+  const { runtimeCgroups } = config.runtime;
+  return new Map([
+    ...(ownCgroup === undefined ? [] : [['kubelet', ownCgroup] as const]),
+    ...(runtimeCgroups === '' ? [] : [['runtime', runtimeCgroups] as const]),
+  ]);
 }

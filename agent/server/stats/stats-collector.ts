@@ -12,6 +12,7 @@ import type {
   NodeStats,
   PodStats,
   SharedFilesystem,
+  SystemContainerStats,
   VolumeStats,
 } from './node-stats.ts';
 import type { RuntimeStorage, StorageStats } from './storage-stats.ts';
@@ -28,6 +29,8 @@ export interface StatsCollectorDeps {
   /** The cgroup that holds all pods. */
   readonly podsCgroupPath: () => string;
   readonly allocatableMemoryBytes: () => number | undefined;
+  /** Of the agent and the runtime, by their names in the answers, as far as they have cgroups of their own. */
+  readonly systemCgroups: ReadonlyMap<string, string>;
   readonly reader: UsageReader;
   readonly storage: StorageStats;
 }
@@ -86,7 +89,7 @@ export class StatsCollector {
       root,
       memoryBytes,
       swap: { totalBytes: memInfo.get('SwapTotal') ?? 0, freeBytes: memInfo.get('SwapFree') ?? 0 },
-      systemContainers: [this.#podsCgroup(hasDetails)],
+      systemContainers: this.#systemContainers(hasDetails),
       pods: (await Promise.all(stats)).filter(pod => pod !== undefined),
       network: kind === 'usage' ? undefined : readInterfaces('self'),
       fs,
@@ -113,14 +116,16 @@ export class StatsCollector {
     });
   }
 
-  #podsCgroup(hasDetails: boolean): NodeStats['systemContainers'][number] {
-    const { podsCgroupPath, allocatableMemoryBytes, reader } = this.#deps;
-    return {
-      name: 'pods',
+  #systemContainers(hasDetails: boolean): NodeStats['systemContainers'] {
+    const { podsCgroupPath, allocatableMemoryBytes, systemCgroups, reader } = this.#deps;
+    const build = (name: string, path: string, limitBytes?: number): SystemContainerStats => ({
+      name,
       createdAtMs: this.#startedAtMs,
-      measured: this.#measure(reader.read(podsCgroupPath(), { hasDetails })),
-      limitBytes: allocatableMemoryBytes(),
-    };
+      measured: this.#measure(reader.read(path, { hasDetails })),
+      limitBytes,
+    });
+    const others = [...systemCgroups].map(([name, path]) => build(name, path));
+    return [...others, build('pods', podsCgroupPath(), allocatableMemoryBytes())];
   }
 
   async #buildPod(
