@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { type Check, fail, ok, type Remark, warn } from './finding.ts';
 import { readText } from './look.ts';
 
-// The kubelet's hard eviction thresholds: below them pods are evicted and none is taken.
+// The kubelet's hard eviction thresholds: a node that is fuller than that has no room for a burst of logs or images.
 const LEAST_BYTES_SHARE = 0.1;
 const LEAST_INODES_SHARE = 0.05;
 const COMFORTABLE_SHARE = 0.2;
@@ -24,11 +24,14 @@ function look(path: string): Remark {
   const options = mountOptions(path);
   if (options.includes('ro')) return fail(`${path} is mounted read-only`, `mount -o remount,rw ${path}`);
   if (bytesShare < LEAST_BYTES_SHARE) {
-    return fail(`${path} has ${gigabytes} GiB left, under 10 %: pods are evicted`, FREE_SPACE);
+    return fail(
+      `${path} has ${gigabytes} GiB left, under 10 %: soon no image can be pulled and nothing be written`,
+      FREE_SPACE,
+    );
   }
   // btrfs and some others count no inodes.
   if (files > 0 && ffree / files < LEAST_INODES_SHARE) {
-    return fail(`${path} has under 5 % of its inodes left: pods are evicted`, FREE_SPACE);
+    return fail(`${path} has under 5 % of its inodes left: soon no file can be made`, FREE_SPACE);
   }
   if (bytesShare < COMFORTABLE_SHARE)
     return warn(`${path} has ${gigabytes} GiB left, under 20 %`, FREE_SPACE);

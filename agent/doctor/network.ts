@@ -30,7 +30,10 @@ export const cni: Check = {
     if (files.length === 0 && network.manageCNI === false) {
       const message = `${network.cniConfDir} is empty and manageCNI is false`;
       remarks.push(
-        fail(`${message}: the node stays not Ready`, 'install a network add-on, or set manageCNI: auto'),
+        fail(
+          `${message}: the node stays not Ready`,
+          'install a network add-on, or set nodelet.network.manageCNI: auto',
+        ),
       );
     }
     return remarks.length > 0 ? remarks : [ok(files[0] ?? 'nodelet writes the configuration')];
