@@ -103,6 +103,14 @@ const refusals: Readonly<Record<string, readonly [unknown, string]>> = {
     manifest({}, { name: 'Web' }),
     'metadata.name: Web is no DNS subdomain in lower case',
   ],
+  'a UID that leads elsewhere': [
+    manifest({}, { name: 'web', uid: '../../..' }),
+    'metadata.uid: "../../.." cannot be the name of the pod\'s directories',
+  ],
+  'a volume whose name leads elsewhere': [
+    manifest({ volumes: [{ name: '../etc', emptyDir: {} }] }),
+    'spec.volumes[0].name: a DNS label in lower case is required',
+  ],
   'no containers': [manifest({ containers: [] }), 'spec.containers: at least one is required'],
   'two containers of a name': [
     manifest({ containers: [container, container] }),

@@ -26,7 +26,7 @@ export function buildStaticPod(manifest: unknown, origin: StaticPodOrigin): Stat
   if (problem !== undefined) return { kind: 'refused', message: problem };
   // Only now: the rules have looked at every field that is relied on.
   const { metadata, spec } = manifest as Pod;
-  const uid = metadata.uid ?? origin.hash;
+  const uid = metadata.uid || origin.hash;
   return {
     kind: 'ok',
     pod: {

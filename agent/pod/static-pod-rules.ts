@@ -6,6 +6,8 @@ import { findShapeProblem } from './static-pod-shapes.ts';
 
 const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+// Empty is as good as none. Directories, cgroups and logs have it in their paths.
+const DIRECTORY_NAME = /^([A-Za-z0-9][-\w.]{0,127})?$/;
 const NAME_MAX = 253;
 const LABEL_MAX = 63;
 
@@ -26,6 +28,10 @@ export function findStaticPodProblem(manifest: unknown): string | undefined {
   const { namespace } = metadata;
   if (namespace !== undefined && (typeof namespace !== 'string' || !isLabel(namespace))) {
     return `metadata.namespace: ${JSON.stringify(namespace)} is no DNS label in lower case`;
+  }
+  const { uid } = metadata;
+  if (typeof uid === 'string' && !DIRECTORY_NAME.test(uid)) {
+    return `metadata.uid: ${JSON.stringify(uid)} cannot be the name of the pod's directories`;
   }
   if (!isRecord(spec)) return 'spec: required';
   return (
@@ -77,10 +83,13 @@ function findMountProblem(container: Json, spec: Json, where: string): string | 
 
 function findVolumesProblem(spec: Json): string | undefined {
   const names = new Set<unknown>();
-  for (const volume of asList(spec['volumes'])) {
-    if (!isRecord(volume) || typeof volume['name'] !== 'string') return 'spec.volumes: each needs a name';
-    if (names.has(volume['name'])) return `spec.volumes: ${volume['name']} is there twice`;
-    names.add(volume['name']);
+  for (const [index, volume] of asList(spec['volumes']).entries()) {
+    const name = isRecord(volume) ? volume['name'] : undefined;
+    if (typeof name !== 'string' || !isLabel(name)) {
+      return `spec.volumes[${index}].name: a DNS label in lower case is required`;
+    }
+    if (names.has(name)) return `spec.volumes: ${name} is there twice`;
+    names.add(name);
   }
   return undefined;
 }
