@@ -67,6 +67,8 @@ export function joinCommand(output: Output): Command {
     .option('--no-start', 'do not start nodelet.service')
     .addHelpText('after', EXAMPLES)
     .action(async (server: string | undefined, options: JoinOptions) => {
+      // Everybody on the machine can read the arguments of a process, and a token is among them.
+      if (options.token !== undefined) process.title = 'nodelet join';
       await join(server, options, output);
     });
 }
