@@ -5,6 +5,7 @@ import type { ApiClient } from '../api/client.ts';
 import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorMessage } from '../lib/errors.ts';
+import { Listeners } from '../lib/listeners.ts';
 import type { Logger } from '../lib/logger.ts';
 import { metricsRegistry } from '../lib/metrics.ts';
 import { Wakeup } from '../lib/wakeup.ts';
@@ -70,7 +71,7 @@ export class CertificateManager {
   readonly #wakeup = new Wakeup();
   readonly #failures = new Backoff(FAILURE_BACKOFF);
   readonly #refusals = new Backoff(REFUSAL_BACKOFF);
-  readonly #callbacks = new Set<() => void>();
+  readonly #listeners = new Listeners();
   #current: KeyPair | undefined;
   #lastTrouble = '';
 
@@ -84,8 +85,8 @@ export class CertificateManager {
     return this.#current;
   }
 
-  onChange(callback: () => void): void {
-    this.#callbacks.add(callback);
+  onChange(listener: () => void): () => void {
+    return this.#listeners.add(listener);
   }
 
   /** The wanted names may have changed, or the store's files. */
@@ -180,7 +181,7 @@ export class CertificateManager {
     const hasChanged = pair?.certificate !== this.#current?.certificate;
     this.#current = pair;
     ttlSeconds[this.#kind.name].track(() => this.#ttlSeconds());
-    if (hasChanged) for (const callback of this.#callbacks) callback();
+    if (hasChanged) this.#listeners.tell();
   }
 
   #ttlSeconds(): number {

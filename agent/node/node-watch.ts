@@ -4,6 +4,7 @@ import type { Node } from '../api/objects.ts';
 import { nodesPath } from '../api/paths.ts';
 import { isOlder } from '../api/resource-version.ts';
 import { watchObjects } from '../api/watch.ts';
+import { Listeners } from '../lib/listeners.ts';
 import type { Logger } from '../lib/logger.ts';
 
 export interface NodeView {
@@ -21,7 +22,7 @@ export interface NodeWatchDeps {
 
 export class NodeWatch implements NodeView {
   readonly #deps: NodeWatchDeps;
-  readonly #callbacks = new Set<() => void>();
+  readonly #listeners = new Listeners();
   #node: Node | undefined;
 
   constructor(deps: NodeWatchDeps) {
@@ -32,9 +33,8 @@ export class NodeWatch implements NodeView {
     return this.#node;
   }
 
-  onChange(callback: () => void): () => void {
-    this.#callbacks.add(callback);
-    return () => this.#callbacks.delete(callback);
+  onChange(listener: () => void): () => void {
+    return this.#listeners.add(listener);
   }
 
   /** Takes an answer to one of our own requests, which is often there before the watch tells. */
@@ -65,7 +65,7 @@ export class NodeWatch implements NodeView {
 
   #set(node: Node | undefined): void {
     this.#node = node;
-    for (const callback of this.#callbacks) callback();
+    this.#listeners.tell();
   }
 }
 

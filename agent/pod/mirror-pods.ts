@@ -5,6 +5,7 @@ import type { Node, Pod } from '../api/objects.ts';
 import { podPath } from '../api/paths.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { AlreadyExistsError, ConflictError, errorMessage, NotFoundError } from '../lib/errors.ts';
+import { Listeners } from '../lib/listeners.ts';
 import type { Logger } from '../lib/logger.ts';
 import { Wakeup } from '../lib/wakeup.ts';
 import { isMirrorPod } from '../resources/pod-class.ts';
@@ -31,7 +32,7 @@ export class MirrorPods {
   readonly #deps: MirrorPodsDeps;
   readonly #mirrors = new Map<string, Pod>();
   readonly #wakeup = new Wakeup();
-  readonly #listeners: (() => void)[] = [];
+  readonly #listeners = new Listeners();
   /** Before the first list a mirror that is not known may well be there. */
   #isListed = false;
 
@@ -40,8 +41,8 @@ export class MirrorPods {
   }
 
   /** Called when a mirror came, changed or went; it only wakes somebody. */
-  onChange(callback: () => void): void {
-    this.#listeners.push(callback);
+  onChange(listener: () => void): () => void {
+    return this.#listeners.add(listener);
   }
 
   /** The mirror of a static pod, if the API server has it. */
@@ -101,7 +102,7 @@ export class MirrorPods {
 
   #changed(): void {
     this.wake();
-    for (const callback of this.#listeners) callback();
+    this.#listeners.tell();
   }
 
   // False when something has to be tried again.

@@ -3,6 +3,7 @@
 
 import type { Pod } from '../api/objects.ts';
 import { waitAborted } from '../lib/abort.ts';
+import { Listeners } from '../lib/listeners.ts';
 import { TaskGroup } from '../lib/task-group.ts';
 import { isStaticPod } from '../resources/pod-class.ts';
 import { isFullyStopped } from '../runtime/observed-pod.ts';
@@ -38,7 +39,7 @@ export class PodWorkers {
   readonly #desired = new Map<string, DesiredPod>();
   /** Asked for and not let in yet: our Node is unknown, others have to end first. In the order they came. */
   readonly #held = new Set<string>();
-  readonly #listeners: ((podUID: string) => void)[] = [];
+  readonly #listeners = new Listeners<[podUID: string]>();
   readonly #complete = new Set<SourceGroup>();
   readonly #tasks: TaskGroup;
 
@@ -58,8 +59,8 @@ export class PodWorkers {
   }
 
   /** Called when a pod was let in, ended or came back; it only wakes somebody. */
-  onChange(callback: (podUID: string) => void): void {
-    this.#listeners.push(callback);
+  onChange(listener: (podUID: string) => void): () => void {
+    return this.#listeners.add(listener);
   }
 
   get(podUID: string): PodWorker | undefined {
@@ -331,6 +332,6 @@ export class PodWorkers {
   }
 
   #tell(podUID: string): void {
-    for (const callback of this.#listeners) callback(podUID);
+    this.#listeners.tell(podUID);
   }
 }

@@ -2,6 +2,7 @@ import type { ContainerStatus, Pod } from '../api/objects.ts';
 import type { RuntimeService } from '../cri/runtime-service.ts';
 import { waitAborted } from '../lib/abort.ts';
 import type { Clock } from '../lib/clock.ts';
+import { Listeners } from '../lib/listeners.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { ObservedContainer, ObservedPod } from '../runtime/observed-pod.ts';
 import { ContainerProbes, type ContainerVerdicts, type ProbedInstance } from './container-probes.ts';
@@ -53,7 +54,7 @@ export class ProbeManager {
   readonly #pods = new Map<string, ProbedPod>();
   readonly #runs = new Set<Promise<void>>();
   readonly #failure = Promise.withResolvers<never>();
-  readonly #listeners: ((podUID: string) => void)[] = [];
+  readonly #listeners = new Listeners<[podUID: string]>();
   #spreads = 0;
   #isStopped = false;
 
@@ -63,8 +64,8 @@ export class ProbeManager {
   }
 
   /** Called, in the turn of the change, when a verdict changes outside of `sync`. */
-  onChange(callback: (podUID: string) => void): void {
-    this.#listeners.push(callback);
+  onChange(listener: (podUID: string) => void): () => void {
+    return this.#listeners.add(listener);
   }
 
   /** Level-triggered: makes the probe loops match what runs. Cheap when nothing changed. */
@@ -190,7 +191,7 @@ export class ProbeManager {
 
   #onVerdict(podUID: string, probes: ContainerProbes, { type }: ProbeSpec, verdict: ProbeVerdict): void {
     if (type === 'startup' && verdict === 'success') probes.onStarted(MONOTONIC.nowMs());
-    for (const listener of this.#listeners) listener(podUID);
+    this.#listeners.tell(podUID);
   }
 
   #own(run: Promise<void>): void {

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { Counter } from 'prom-client';
 import type { Container, PodSandbox } from '../../cri-proto/runtime.v1.ts';
 import type { RuntimeService } from '../cri/runtime-service.ts';
+import { Listeners } from '../lib/listeners.ts';
 import { metricsRegistry } from '../lib/metrics.ts';
 import { Semaphore } from '../lib/semaphore.ts';
 import { sleep } from '../lib/sleep.ts';
@@ -42,7 +43,7 @@ export class RuntimeSnapshots {
   /** Pods that the first list showed and that have not been read since. */
   readonly #unread = new Set<string>();
   readonly #relistMetrics = new RelistMetrics();
-  readonly #listeners: ((podUID: string) => void)[] = [];
+  readonly #listeners = new Listeners<[podUID: string]>();
   readonly #listed = Promise.withResolvers<void>();
   readonly #read = Promise.withResolvers<void>();
   #looks = 0;
@@ -101,8 +102,8 @@ export class RuntimeSnapshots {
     return this.#owners.get(containerOrSandboxId);
   }
 
-  onChange(listener: (podUID: string) => void): void {
-    this.#listeners.push(listener);
+  onChange(listener: (podUID: string) => void): () => void {
+    return this.#listeners.add(listener);
   }
 
   /** Lists one pod in the runtime and returns its snapshot, undefined when the runtime knows nothing of it. */
@@ -253,7 +254,7 @@ export class RuntimeSnapshots {
     if (next) this.#pods.set(podUID, next);
     else this.#pods.delete(podUID);
     if (!isNews && stateText(before) === stateText(next)) return false;
-    for (const listener of this.#listeners) listener(podUID);
+    this.#listeners.tell(podUID);
     return true;
   }
 }

@@ -6,6 +6,7 @@ import { configMapsPath, secretsPath } from '../api/paths.ts';
 import { watchObjects } from '../api/watch.ts';
 import { settledOrAborted } from '../lib/abort.ts';
 import { LateTasks } from '../lib/late-tasks.ts';
+import { Listeners } from '../lib/listeners.ts';
 import type { Logger } from '../lib/logger.ts';
 
 export type ObjectKind = 'configmaps' | 'secrets';
@@ -46,7 +47,7 @@ export class ObjectStore {
   readonly #client: ApiClient;
   readonly #logger: Logger;
   readonly #entries = new Map<string, Entry>();
-  readonly #callbacks = new Set<(podUID: string) => void>();
+  readonly #listeners = new Listeners<[podUID: string]>();
   readonly #tasks = new LateTasks();
 
   constructor({ client, logger }: { client: ApiClient; logger: Logger }) {
@@ -60,8 +61,8 @@ export class ObjectStore {
   }
 
   /** Called with each pod whose object became known, changed or went; it only wakes. */
-  onChange(callback: (podUID: string) => void): void {
-    this.#callbacks.add(callback);
+  onChange(listener: (podUID: string) => void): () => void {
+    return this.#listeners.add(listener);
   }
 
   /** Keeps the object watched for this pod; idempotent. */
@@ -151,7 +152,7 @@ export class ObjectStore {
     entry.lookup = lookup;
     entry.known.resolve();
     if (isSame(before, lookup)) return;
-    for (const podUID of entry.podUIDs) for (const callback of this.#callbacks) callback(podUID);
+    for (const podUID of entry.podUIDs) this.#listeners.tell(podUID);
   }
 }
 

@@ -6,6 +6,7 @@ import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorMessage } from '../lib/errors.ts';
 import { LateTasks } from '../lib/late-tasks.ts';
+import { Listeners } from '../lib/listeners.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import {
@@ -52,7 +53,7 @@ export interface PodCertificateStoreDeps {
 export class PodCertificateStore {
   readonly #deps: PodCertificateStoreDeps;
   readonly #entries = new Map<string, Entry>();
-  readonly #callbacks = new Set<(podUID: string) => void>();
+  readonly #listeners = new Listeners<[podUID: string]>();
   readonly #tasks = new LateTasks();
 
   constructor(deps: PodCertificateStoreDeps) {
@@ -65,8 +66,8 @@ export class PodCertificateStore {
   }
 
   /** Called with the pod whose certificate was issued, renewed or refused; it only wakes. */
-  onChange(callback: (podUID: string) => void): void {
-    this.#callbacks.add(callback);
+  onChange(listener: (podUID: string) => void): () => void {
+    return this.#listeners.add(listener);
   }
 
   /** Keeps a certificate for the pod from now on; idempotent. */
@@ -136,7 +137,7 @@ export class PodCertificateStore {
       if (outcome.kind === 'issued') entry.current = outcome.certificate;
       else this.#note(entry, outcome.problem);
       entry.settled.resolve();
-      for (const callback of this.#callbacks) callback(entry.wanted.podUID);
+      this.#listeners.tell(entry.wanted.podUID);
       return outcome.kind;
     } catch (error) {
       if (!signal.aborted) this.#note(entry, `requesting a pod certificate failed: ${errorMessage(error)}`);

@@ -7,6 +7,7 @@ import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorMessage, UnavailableError } from '../lib/errors.ts';
 import { LateTasks } from '../lib/late-tasks.ts';
+import { Listeners } from '../lib/listeners.ts';
 import type { Logger } from '../lib/logger.ts';
 import { OutageLog } from '../lib/outage-log.ts';
 import { sleep } from '../lib/sleep.ts';
@@ -59,7 +60,7 @@ export class TokenStore {
   readonly #logger: Logger;
   readonly #outage: OutageLog;
   readonly #entries = new Map<string, Entry>();
-  readonly #callbacks = new Set<(podUID: string) => void>();
+  readonly #listeners = new Listeners<[podUID: string]>();
   readonly #tasks = new LateTasks();
 
   constructor({ client, clock, logger }: { client: ApiClient; clock: Clock; logger: Logger }) {
@@ -75,8 +76,8 @@ export class TokenStore {
   }
 
   /** Called with the pod whose token arrived or was renewed; it only wakes. */
-  onChange(callback: (podUID: string) => void): void {
-    this.#callbacks.add(callback);
+  onChange(listener: (podUID: string) => void): () => void {
+    return this.#listeners.add(listener);
   }
 
   /** Keeps a token for the pod from now on; `published` is the one its volume holds from before a restart. */
@@ -185,7 +186,7 @@ export class TokenStore {
       entry.current = token;
       entry.problem = NOT_FETCHED;
       entry.settled.resolve();
-      for (const callback of this.#callbacks) callback(entry.request.podUID);
+      this.#listeners.tell(entry.request.podUID);
       return token;
     } catch (error) {
       if (!signal.aborted) this.#noteFailure(entry, error);

@@ -6,6 +6,7 @@ import { clusterTrustBundlesPath } from '../api/paths.ts';
 import { watchObjects } from '../api/watch.ts';
 import { settledOrAborted } from '../lib/abort.ts';
 import { LateTasks } from '../lib/late-tasks.ts';
+import { Listeners } from '../lib/listeners.ts';
 import type { Logger } from '../lib/logger.ts';
 
 export interface TrustBundle extends KubeObject {
@@ -28,7 +29,7 @@ export class TrustBundleStore {
   readonly #client: ApiClient;
   readonly #logger: Logger;
   readonly #podUIDs = new Set<string>();
-  readonly #callbacks = new Set<(podUID: string) => void>();
+  readonly #listeners = new Listeners<[podUID: string]>();
   readonly #tasks = new LateTasks();
   #watching: Watching | undefined;
 
@@ -43,8 +44,8 @@ export class TrustBundleStore {
   }
 
   /** Called with each pod that takes anchors when any bundle changes; it only wakes. */
-  onChange(callback: (podUID: string) => void): void {
-    this.#callbacks.add(callback);
+  onChange(listener: (podUID: string) => void): () => void {
+    return this.#listeners.add(listener);
   }
 
   /** Keeps the bundles watched for this pod; idempotent. */
@@ -88,7 +89,7 @@ export class TrustBundleStore {
         if (event.kind === 'deleted') bundles.delete(event.object.metadata.name);
         watching.bundles = bundles;
         watching.known.resolve();
-        for (const podUID of this.#podUIDs) for (const callback of this.#callbacks) callback(podUID);
+        for (const podUID of this.#podUIDs) this.#listeners.tell(podUID);
       }
     } catch (error) {
       if (!signal.aborted) throw error;

@@ -5,6 +5,7 @@ import type { ApiClient } from '../api/client.ts';
 import type { Pod, Volume } from '../api/objects.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorMessage } from '../lib/errors.ts';
+import { Listeners } from '../lib/listeners.ts';
 import type { Logger } from '../lib/logger.ts';
 import { Semaphore } from '../lib/semaphore.ts';
 import { sleep } from '../lib/sleep.ts';
@@ -89,7 +90,7 @@ export class VolumeManager {
   readonly #rootDir: string;
   readonly #logger: Logger;
   readonly #pods = new Map<string, PodVolumes>();
-  readonly #callbacks = new Set<(podUID: string) => void>();
+  readonly #listeners = new Listeners<[podUID: string]>();
   readonly #dirtyPodUIDs = new Set<string>();
   readonly #wakeup = new Wakeup();
   readonly #updates = new Semaphore(CONCURRENT_UPDATES);
@@ -119,8 +120,8 @@ export class VolumeManager {
   }
 
   /** Called with each pod that waited for a volume and may now have it; it only wakes. */
-  onChange(callback: (podUID: string) => void): void {
-    this.#callbacks.add(callback);
+  onChange(listener: (podUID: string) => void): () => void {
+    return this.#listeners.add(listener);
   }
 
   /** Watches, refreshes tokens and updates files until the signal aborts. */
@@ -246,7 +247,7 @@ export class VolumeManager {
   #markDirty(podUID: string): void {
     const entry = this.#pods.get(podUID);
     if (!entry) return;
-    if (this.#mayBeReady(entry)) for (const callback of this.#callbacks) callback(podUID);
+    if (this.#mayBeReady(entry)) this.#listeners.tell(podUID);
     this.#dirtyPodUIDs.add(podUID);
     this.#wakeup.wake();
   }
