@@ -15,8 +15,8 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { ApiClient } from '../../agent/api/client.ts';
 import { API_PORT, TestApiServer } from '../support/apiserver.ts';
-import { eventually } from '../support/eventually.ts';
 import { linesOf } from '../support/log-lines.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { WatchRecorder, writeConfigMap } from '../support/watch-recorder.ts';
 
 t.setTimeout(300_000);
@@ -143,7 +143,7 @@ void t.test('a token file is read again when it changes', async t => {
   t.equal(await whoAmI(client), 'tina');
   writeFileSync(file('token.new'), 'secret-nobody\n');
   renameSync(file('token.new'), file('token'));
-  await eventually('the new token', async () => (await whoAmI(client)) === 'nobody', 15_000);
+  await waitFor('the new token', async () => (await whoAmI(client)) === 'nobody', { deadlineMs: 15_000 });
 });
 
 void t.test(
@@ -162,9 +162,11 @@ void t.test(
     renameSync(file('second.crt'), file('rotating.crt'));
     setTimeout(() => renameSync(file('second.key'), file('rotating.key')), 300);
     const seen = new Set<string>();
-    await eventually('the new certificate', async () => seen.add(await whoAmI(client)).has('second'), 15_000);
+    await waitFor('the new certificate', async () => seen.add(await whoAmI(client)).has('second'), {
+      deadlineMs: 15_000,
+    });
     t.strictSame([...seen], ['first', 'second']);
-    await eventually('one connection', () => client.connectionCount === 1);
+    await waitFor('one connection', () => client.connectionCount === 1);
   },
 );
 
@@ -176,7 +178,9 @@ void t.test('a broken new certificate does not replace the one that works', asyn
   const client = await server.connect(logger, server.writeKubeconfig('case', {}, user));
   t.teardown(() => client.close());
   writeFileSync(file('broken.crt'), 'half a certificate');
-  await eventually('told', () => messages().some(line => line.includes('cannot be used')), 15_000);
+  await waitFor('told', () => messages().some(line => line.includes('cannot be used')), {
+    deadlineMs: 15_000,
+  });
   t.equal(await whoAmI(client), 'first');
 });
 
@@ -205,7 +209,9 @@ echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","s
     t.strictSame(await Promise.all([whoAmI(client), whoAmI(client)]), ['tina', 'tina']);
     t.equal(runs(), 1);
     t.match(readFileSync(file('plugin.info'), 'utf8'), /"server":"https:\/\/127.0.0.1:6443"/);
-    await eventually('asked again', async () => (await whoAmI(client)) === 'tina' && runs() === 2, 15_000);
+    await waitFor('asked again', async () => (await whoAmI(client)) === 'tina' && runs() === 2, {
+      deadlineMs: 15_000,
+    });
   },
 );
 

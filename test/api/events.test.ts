@@ -10,8 +10,8 @@ import { eventsPath } from '../../agent/api/paths.ts';
 import { systemClock } from '../../agent/lib/clock.ts';
 import { createSilentLogger } from '../../agent/lib/logger.ts';
 import { API_PORT, TestApiServer } from '../support/apiserver.ts';
-import { eventually } from '../support/eventually.ts';
 import { dropPackets, healPackets } from '../support/own-network.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 t.setTimeout(300_000);
 
@@ -72,7 +72,7 @@ async function eventsOf(client: ApiClient, name: string): Promise<readonly Event
 void t.test('an event looks as one of the kubelet', async t => {
   const { recorder, client } = await start(t);
   recorder.event({ ...pod('web'), fieldPath: 'spec.containers{app}' }, 'Normal', 'Pulled', 'Image is there');
-  await eventually('written', async () => (await eventsOf(client, 'web')).length === 1);
+  await waitFor('written', async () => (await eventsOf(client, 'web')).length === 1);
   const [event] = await eventsOf(client, 'web');
   t.match(event, {
     metadata: { name: /^web\.[0-9a-f]{16}$/, namespace: 'default' },
@@ -90,14 +90,14 @@ void t.test('an event looks as one of the kubelet', async t => {
 void t.test('equal events are counted in one object, and written anew when that has expired', async t => {
   const { recorder, client } = await start(t);
   for (let n = 0; n < 3; n += 1) recorder.event(pod('crash'), 'Warning', 'BackOff', 'Back-off restarting');
-  await eventually('counted', async () => (await eventsOf(client, 'crash'))[0]?.count === 3);
+  await waitFor('counted', async () => (await eventsOf(client, 'crash'))[0]?.count === 3);
   t.equal((await eventsOf(client, 'crash')).length, 1);
   const first = (await eventsOf(client, 'crash'))[0]?.metadata.name ?? '';
   await client.delete(`${eventsPath('default')}/${first}`, undefined, { signal });
   recorder.event(pod('crash'), 'Warning', 'BackOff', 'Back-off restarting');
-  await eventually('anew', async () => (await eventsOf(client, 'crash'))[0]?.count === 4);
+  await waitFor('anew', async () => (await eventsOf(client, 'crash'))[0]?.count === 4);
   recorder.event(pod('crash'), 'Warning', 'BackOff', 'Back-off restarting');
-  await eventually('counted on', async () => (await eventsOf(client, 'crash'))[0]?.count === 5);
+  await waitFor('counted on', async () => (await eventsOf(client, 'crash'))[0]?.count === 5);
   t.equal((await eventsOf(client, 'crash')).length, 1);
 });
 
@@ -108,7 +108,7 @@ void t.test('an event during an outage is written after it', async t => {
   recorder.event(pod('dark'), 'Normal', 'Killing', 'Stopping container app');
   await new Promise(resolve => setTimeout(resolve, 9000));
   healPackets();
-  await eventually('written', async () => (await eventsOf(client, 'dark')).length === 1, 15_000);
+  await waitFor('written', async () => (await eventsOf(client, 'dark')).length === 1, { deadlineMs: 15_000 });
 });
 
 void t.test('shutdown writes what is left, and waits a second at most', async t => {
@@ -130,5 +130,5 @@ void t.test('an event that the server refuses does not stop the next', async t =
   const { recorder, client } = await start(t);
   recorder.event({ ...pod('nowhere'), namespace: 'no-such-namespace' }, 'Normal', 'Killing', 'Stopping');
   recorder.event(pod('after'), 'Normal', 'Killing', 'Stopping container app');
-  await eventually('the next', async () => (await eventsOf(client, 'after')).length === 1);
+  await waitFor('the next', async () => (await eventsOf(client, 'after')).length === 1);
 });

@@ -6,9 +6,9 @@ import t, { type Test } from 'tap';
 import type { KubeObject } from '../../agent/api/objects.ts';
 import { watchObjects } from '../../agent/api/watch.ts';
 import { API_PORT, TestApiServer } from '../support/apiserver.ts';
-import { eventually } from '../support/eventually.ts';
 import { linesOf } from '../support/log-lines.ts';
 import { dropPackets, healPackets } from '../support/own-network.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { WatchRecorder, writeConfigMap } from '../support/watch-recorder.ts';
 
 t.setTimeout(300_000);
@@ -62,7 +62,7 @@ void t.test('changes and deletions arrive, trimmed', async t => {
   t.notOk('managedFields' in (watch.objects.get('changing')?.metadata ?? {}));
   const { signal } = new AbortController();
   await client.delete('/api/v1/namespaces/default/configmaps/changing', undefined, { signal });
-  await eventually('deleted', () => !watch.objects.has('changing'));
+  await waitFor('deleted', () => !watch.objects.has('changing'));
 });
 
 void t.test(
@@ -77,7 +77,7 @@ void t.test(
     await server.stopApiServer('SIGKILL');
     await removeFromEtcd('/registry/configmaps/default/gone');
     await server.startApiServer();
-    await eventually('a second list', () => watch.lists === 2, 20_000);
+    await waitFor('a second list', () => watch.lists === 2, { deadlineMs: 20_000 });
     t.notOk(watch.objects.has('gone'));
     t.ok(watch.objects.size >= OBJECTS);
     t.equal(messages().filter(line => line.startsWith('Watch failed')).length, 0);
@@ -87,14 +87,14 @@ void t.test(
 void t.test('an outage is logged once when it begins and once when it is over', async t => {
   const { watch, messages } = await follow(t);
   dropPackets(API_PORT);
-  await eventually('lost', () => messages().some(line => line.startsWith('API server unreachable')), 20_000);
+  await waitFor('lost', () => messages().some(line => line.startsWith('API server unreachable')), {
+    deadlineMs: 20_000,
+  });
   await new Promise(resolve => setTimeout(resolve, 6000));
   healPackets();
-  await eventually(
-    'back',
-    () => messages().some(line => line.startsWith('API server reachable again')),
-    10_000,
-  );
+  await waitFor('back', () => messages().some(line => line.startsWith('API server reachable again')), {
+    deadlineMs: 10_000,
+  });
   t.equal(messages().filter(line => line.startsWith('API server unreachable')).length, 1);
   t.equal(watch.lists, 1);
 });

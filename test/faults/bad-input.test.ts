@@ -12,7 +12,7 @@ import {
   issueCertificate,
   type KeyedCertificate,
 } from '../../hack/sandbox/pki/certificate.ts';
-import { eventually } from '../support/eventually.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { busyboxContainer, FaultCluster, isRunning, never, readyOf, webContainer } from './fault-cluster.ts';
 
 t.setTimeout(240_000);
@@ -151,7 +151,9 @@ for (const trouble of TROUBLES) {
     await writeFile(kubeconfigPath, withChanges(goodKubeconfig, trouble));
     const offset = (await node.agent.readLog()).length;
     await cluster.startAgent();
-    await eventually('it says so', async () => (await complaints(trouble.says, offset)).length > 0, 30_000);
+    await waitFor('it says so', async () => (await complaints(trouble.says, offset)).length > 0, {
+      deadlineMs: 30_000,
+    });
     const said = await complaints(trouble.says, offset);
     t.comment(said[0] ?? '');
     // One for each thing that cannot be done: registration, lease, an Event, the watches of Services and EndpointSlices.
@@ -266,7 +268,7 @@ async function untilEvent(podUID: string, reason: string, message: RegExp): Prom
     seen = events.map(event => `${event.reason}: ${event.message}`);
     return events.some(event => event.reason === reason && message.test(event.message));
   };
-  await eventually(`event ${reason}`, look, 30_000).catch(() => {
+  await waitFor(`event ${reason}`, look, { deadlineMs: 30_000 }).catch(() => {
     throw new Error(`no event ${reason} ${String(message)} among:\n${seen.join('\n')}`);
   });
 }

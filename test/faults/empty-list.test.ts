@@ -3,8 +3,8 @@
 import t from 'tap';
 import type { Pod } from '../../agent/api/objects.ts';
 import { statusFailure } from '../support/api-proxy.ts';
-import { eventually } from '../support/eventually.ts';
 import type { ProxiedCall } from '../support/http2-proxy.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { FaultCluster, pause, restartCounts } from './fault-cluster.ts';
 
 t.setTimeout(240_000);
@@ -76,10 +76,10 @@ await t.test(
     await cluster.sandbox.controlPlane.start('kube-apiserver', { signal });
     await cluster.sandbox.controlPlane.waitReady({ signal });
     await cluster.startReadyAgent();
-    await eventually(
+    await waitFor(
       'the agent is at work',
       async () => (await cluster.logLines('node is ready', offset)).length > 0,
-      60_000,
+      { deadlineMs: 60_000 },
     );
     t.strictSame(await containerIDs(), before, 'the same containers run');
   },

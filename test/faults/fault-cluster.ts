@@ -18,7 +18,7 @@ import { signalProcess } from '../../hack/sandbox/process.ts';
 import { createSandbox, destroySandbox, openSandbox, type Sandbox } from '../../hack/sandbox/sandbox.ts';
 import { ApiProxy } from '../support/api-proxy.ts';
 import { CriProxy } from '../support/cri-proxy.ts';
-import { eventually } from '../support/eventually.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 export const never: AbortSignal = new AbortController().signal;
 
@@ -160,13 +160,13 @@ export class FaultCluster {
 
   async untilNode(what: string, isTrue: (node: Node) => boolean, timeoutMs = PATIENCE_MS): Promise<Node> {
     let last: Node | undefined;
-    await eventually(
+    await waitFor(
       `node: ${what}`,
       async () => {
         last = await unlessMissing(this.getNode());
         return last !== undefined && isTrue(last);
       },
-      timeoutMs,
+      { deadlineMs: timeoutMs },
     );
     return await this.getNode();
   }
@@ -209,7 +209,7 @@ export class FaultCluster {
       last = await this.getPod(name);
       return last !== undefined && isTrue(last);
     };
-    await eventually(`${name}: ${what}`, look, timeoutMs).catch((error: unknown) => {
+    await waitFor(`${name}: ${what}`, look, { deadlineMs: timeoutMs }).catch((error: unknown) => {
       throw new Error(`${String(error)}; last seen: ${JSON.stringify(last?.status)}`);
     });
     if (!last) throw new Error(`${name} is gone`);
@@ -230,7 +230,9 @@ export class FaultCluster {
   }
 
   async untilGone(name: string): Promise<void> {
-    await eventually(`${name}: gone`, async () => (await this.getPod(name)) === undefined, PATIENCE_MS);
+    await waitFor(`${name}: gone`, async () => (await this.getPod(name)) === undefined, {
+      deadlineMs: PATIENCE_MS,
+    });
   }
 
   async removePods(): Promise<void> {
@@ -273,7 +275,7 @@ export class FaultCluster {
       left = (await Promise.all(podUIDs.map(async uid => await this.leftovers(uid)))).flat();
       return left.length === 0;
     };
-    await eventually('nothing is left', look, timeoutMs).catch(() => {
+    await waitFor('nothing is left', look, { deadlineMs: timeoutMs }).catch(() => {
       throw new Error(`left behind after ${timeoutMs} ms: ${left.join(', ')}`);
     });
   }
@@ -336,7 +338,7 @@ export class FaultCluster {
       leaks = await this.networkLeaks();
       return leaks.length === 0;
     };
-    await eventually('no network is lost', look, timeoutMs).catch(() => {
+    await waitFor('no network is lost', look, { deadlineMs: timeoutMs }).catch(() => {
       throw new Error(`lost: ${leaks.join(', ')}`);
     });
   }

@@ -4,8 +4,8 @@
 import { strict as assert } from 'node:assert';
 import t, { type Test } from 'tap';
 import { isCall } from '../support/cri-proxy.ts';
-import { eventually } from '../support/eventually.ts';
 import type { FaultPoint } from '../support/fault-points.ts';
+import { waitFor } from '../support/wait-for.ts';
 import {
   busyboxContainer,
   FaultCluster,
@@ -95,7 +95,7 @@ await t.test(
     await point.reached;
     const isMounted = async (): Promise<boolean> =>
       (await cluster.leftovers(podUID)).join().includes('mount');
-    await eventually('a volume is mounted', isMounted);
+    await waitFor('a volume is mounted', isMounted);
     await cluster.killAgent();
     cluster.cri.faults.clear();
     await cluster.deletePod('early', 0);

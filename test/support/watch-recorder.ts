@@ -2,7 +2,7 @@ import type { ApiClient } from '../../agent/api/client.ts';
 import type { KubeObject } from '../../agent/api/objects.ts';
 import { watchObjects } from '../../agent/api/watch.ts';
 import { createSilentLogger, type Logger } from '../../agent/lib/logger.ts';
-import { eventually } from './eventually.ts';
+import { waitFor } from './wait-for.ts';
 
 export interface ConfigMap extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
@@ -21,11 +21,13 @@ export class WatchRecorder {
   }
 
   async untilSynced(): Promise<void> {
-    await eventually('the first list', () => this.lists > 0);
+    await waitFor('the first list', () => this.lists > 0);
   }
 
   async untilSeen(name: string, value: string, timeoutMs = 45_000): Promise<void> {
-    await eventually(`${name}=${value}`, () => this.objects.get(name)?.data?.['value'] === value, timeoutMs);
+    await waitFor(`${name}=${value}`, () => this.objects.get(name)?.data?.['value'] === value, {
+      deadlineMs: timeoutMs,
+    });
   }
 
   async stop(): Promise<void> {

@@ -6,8 +6,8 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import type { KubeObject, Volume } from '../../agent/api/objects.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { hostPathOf, never, VolumeCluster } from './cluster.ts';
-import { eventually } from './eventually.ts';
 
 spawnSync('ip', ['link', 'set', 'lo', 'up']);
 const cluster = await VolumeCluster.start([
@@ -44,13 +44,13 @@ await t.test('a bundle that is missing is waited for, and followed', async t => 
     failures: [{ message: /clustertrustbundle.certificates.k8s.io "company" not found/ }],
   });
   await createBundle('company', anchors.first);
-  await eventually('the pod is woken', () => Promise.resolve(agent.woken.includes(pod.metadata.uid ?? '')));
+  await waitFor('the pod is woken', () => agent.woken.includes(pod.metadata.uid ?? ''));
   const file = join(hostPathOf(await agent.ensure(pod), 'anchors'), 'ca.pem');
   t.equal(await readFile(file, 'utf8'), anchors.first);
   t.equal((await stat(file)).mode & 0o777, 0o640, 'as a token');
   const patch = { spec: { trustBundle: anchors.first + anchors.second } };
   await cluster.admin.patch(`${BUNDLES}/company`, patch, { signal: never, type: 'merge' });
-  await eventually('both anchors', async () => (await readFile(file, 'utf8')).split('BEGIN').length === 3);
+  await waitFor('both anchors', async () => (await readFile(file, 'utf8')).split('BEGIN').length === 3);
   await agent.stop();
 });
 
@@ -73,7 +73,7 @@ const certificateOf = (keyType: string): Volume => ({
 /** The request of the pod that nobody has answered yet. */
 async function openRequest(podName: string): Promise<CertificateRequest> {
   let found: CertificateRequest | undefined;
-  await eventually(`a request of ${podName}`, async () => {
+  await waitFor(`a request of ${podName}`, async () => {
     const { items } = await cluster.admin.get<{ items: (CertificateRequest & Answered)[] }>(REQUESTS, {
       signal: never,
     });
@@ -166,7 +166,7 @@ await t.test('a certificate is renewed when its signer says', async t => {
   const file = join(hostPathOf(await outcome, 'identity'), 'bundle.pem');
   const first = await readFile(file, 'utf8');
   await issue(await openRequest('renewed'), { refreshInMs: 80_000_000 });
-  await eventually('the next one', async () => (await readFile(file, 'utf8')) !== first);
+  await waitFor('the next one', async () => (await readFile(file, 'utf8')) !== first);
   t.notSame(
     createPrivateKey(await readFile(file, 'utf8')).export({ format: 'jwk' }),
     createPrivateKey(first).export({ format: 'jwk' }),

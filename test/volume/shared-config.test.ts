@@ -8,8 +8,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import t from 'tap';
 import type { Pod } from '../../agent/api/objects.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { apiAccess, hostPathOf, never, VolumeCluster } from './cluster.ts';
-import { eventually, percentile } from './eventually.ts';
+import { percentile } from './percentile.ts';
 
 const PODS = 50;
 const UPDATES = 30;
@@ -113,7 +114,7 @@ await t.test('updates of a shared ConfigMap', async t => {
     await cluster.patch('configmaps', 'shared', { data: dataOf(value) });
     await delay(PAUSE_MS);
   }
-  await eventually('the last update everywhere', async () => {
+  await waitFor('the last update everywhere', async () => {
     const values = await Promise.all(paths.map(readGeneration));
     return values.every(value => value === UPDATES);
   });
