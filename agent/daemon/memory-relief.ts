@@ -7,7 +7,7 @@ import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import { planMemoryRelief } from './plan-memory-relief.ts';
 
-const SPAN_MS = 10_000;
+const SPAN_MS = 5_000;
 
 /** Gives memory back when the agent has come to rest, until aborted. It costs the event loop some 25 ms each time. */
 export async function runMemoryRelief({ logger }: { logger: Logger }, { signal }: { signal: AbortSignal }) {

@@ -30,7 +30,7 @@ import { tellOutcome } from './tell-outcome.ts';
 import { measureAction, measurePass } from './worker-metrics.ts';
 
 // A look at a quiet pod that nothing asked for; the runtime's events and the API's watch do the work.
-const IDLE_RECHECK_MS = 60_000;
+const IDLE_RECHECK_MS = 180_000;
 // Actions that report success without changing what the next plan sees must not spin.
 const STANDSTILL = { initialMs: 50, maxMs: 10_000, jitter: 0.2 } as const;
 
