@@ -1,7 +1,8 @@
 // From everything known about a pod to the chain of what happened and the one thing that holds it up now.
 import { explainContainers } from './build-container-steps.ts';
 import { explainEnd } from './build-end-step.ts';
-import type { ExplainedStep, PodExplanation } from './explanation.ts';
+import { buildNextCommand } from './build-next-command.ts';
+import type { Blocker, ExplainedStep, PodExplanation } from './explanation.ts';
 import { blocked, done, type ExplainInput, type JudgedStep, timeOf, waiting } from './judged-step.ts';
 
 export function buildExplanation(input: ExplainInput): PodExplanation {
@@ -15,10 +16,14 @@ export function buildExplanation(input: ExplainInput): PodExplanation {
     uid,
     phase: pod.metadata.deletionTimestamp === undefined ? (pod.status?.phase ?? 'Pending') : 'Terminating',
     steps: withDurations(judged.map(({ step }) => step)),
-    blocker: first?.blocker && { step: first.step.name, ...first.blocker },
+    blocker: first?.blocker && withNext(pod, { step: first.step.name, ...first.blocker }),
     source: 'agent',
     atMs: nowMs,
   };
+}
+
+function withNext(pod: ExplainInput['pod'], blocker: Blocker): Blocker {
+  return { ...blocker, next: buildNextCommand(pod, blocker) };
 }
 
 // A chain: what comes after the first thing that is not done has nothing to say for itself.

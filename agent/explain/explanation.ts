@@ -22,6 +22,8 @@ export interface Blocker {
   readonly message: string;
   readonly attempts?: number | undefined;
   readonly nextTryAtMs?: number | undefined;
+  /** A command that shows more of it. */
+  readonly next?: string | undefined;
 }
 
 export interface PodExplanation {

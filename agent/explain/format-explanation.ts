@@ -14,13 +14,14 @@ export function formatExplanation(explanation: PodExplanation, nowMs: number): s
     '',
   ];
   if (!blocker) return `${[...lines, 'Nothing holds it up.'].join('\n')}\n`;
-  const { step, reason, message, attempts, nextTryAtMs } = blocker;
+  const { step, reason, message, attempts, nextTryAtMs, next } = blocker;
   const tries = [
     attempts !== undefined && `attempt ${attempts}`,
     nextTryAtMs !== undefined && formatNext(nextTryAtMs - nowMs),
   ].filter(text => text !== false);
   lines.push(`Blocked at ${step}: ${reason}`, `  ${message}`);
   if (tries.length > 0) lines.push(`  ${tries.join(', ')}`);
+  if (next !== undefined) lines.push('', `Next: ${next}`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -58,5 +58,6 @@ function formatBlocked({ blocked, atMs }: NodeReport): readonly string[] {
     return [`  ✗ ${pod}: ${step}: ${reason}${next}`, `      ${message.split('\n')[0] ?? ''}`];
   });
   const more = blocked.length - BLOCKED_SHOWN;
-  return ['', 'blocked pods', ...lines, ...(more > 0 ? [`  and ${more} more`] : [])];
+  const rest = more > 0 ? [`  and ${more} more`] : [];
+  return ['', 'blocked pods (nodelet explain pod NAMESPACE/NAME tells all about one)', ...lines, ...rest];
 }
