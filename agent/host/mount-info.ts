@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { mapped } from './errors.ts';
 
@@ -59,6 +60,11 @@ function unescapeOctal(text: string): string {
 /** The mounts of this process's namespace, in the kernel's order: a later one at the same target hides an earlier one. */
 export async function listMounts(): Promise<readonly MountInfo[]> {
   return parseMountInfo(await mapped(readFile('/proc/self/mountinfo', 'utf8')));
+}
+
+/** The same at once, for who looks rarely and cannot wait. */
+export function listMountsNow(): readonly MountInfo[] {
+  return parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'));
 }
 
 /** The mount whose file system `path` is on: the deepest, and of these the last. */

@@ -48,6 +48,7 @@ function inputsAt(nowMs: number, change: Partial<StatusInputs> = {}, present?: N
     runtimeHandlers: [],
     supplementalGroupsPolicy: undefined,
     images: [],
+    volumesInUse: [],
     ...change,
   };
 }
@@ -106,6 +107,16 @@ t.test('planStatusPatch() drops allocatable whose capacity is gone', async t => 
     'example.com/dongle': null,
   });
 });
+
+t.test(
+  'planStatusPatch() takes volumes away that a kubelet had in use, once nothing of them is mounted',
+  async t => {
+    const volumesInUse = ['kubernetes.io/csi/driver^volume'];
+    const present = nodeWith({ ...base.status, volumesInUse });
+    t.equal(patchFor(present, inputsAt(0, { volumesInUse })), undefined);
+    t.match(patchFor(present, inputsAt(0)), { status: { volumesInUse: [] } });
+  },
+);
 
 t.test('planStatusPatch() compares quantities by value', async t => {
   const present = nodeWith({ ...base.status, capacity: { ...base.status?.capacity, memory: '4096Mi' } });

@@ -50,6 +50,8 @@ export interface StatusInputs {
   readonly supplementalGroupsPolicy: boolean | undefined;
   /** Undefined: not known (yet), what the Node lists stays. */
   readonly images: readonly NodeImage[] | undefined;
+  /** Those that must not be detached yet. */
+  readonly volumesInUse: readonly string[];
 }
 
 // What the API server lets pods ask for only on nodes that say they can do it (KEP-5328), sorted.
@@ -75,6 +77,7 @@ export function buildStatus(present: NodeStatus | undefined, inputs: StatusInput
     images: inputs.images
       ? buildImages(inputs.images, inputs.config.statusMaxImages)
       : (present?.images ?? []),
+    volumesInUse: inputs.volumesInUse,
     runtimeHandlers: buildRuntimeHandlers(inputs.runtimeHandlers),
     ...(supplementalGroupsPolicy !== undefined && { features: { supplementalGroupsPolicy } }),
     declaredFeatures: DECLARED_FEATURES,

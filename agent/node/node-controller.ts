@@ -15,6 +15,7 @@ import { sleep } from '../lib/sleep.ts';
 import { TaskGroup } from '../lib/task-group.ts';
 import type { RuntimeCgroupDriver } from '../runtime/cgroup-driver.ts';
 import { runAllocatableCgroup } from './allocatable-cgroup.ts';
+import { findVolumesInUse } from './attachable-mounts.ts';
 import type { AddressResult } from './build-addresses.ts';
 import { buildNode } from './build-node.ts';
 import { buildStatus } from './build-status.ts';
@@ -370,6 +371,7 @@ export class NodeController {
       runtimeHandlers: this.#runtime.handlers,
       supplementalGroupsPolicy: this.#runtime.supplementalGroupsPolicy,
       images: this.#runtime.images,
+      volumesInUse: findVolumesInUse(present?.volumesInUse, this.#settings.config.pods),
     });
   }
 

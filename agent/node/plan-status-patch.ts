@@ -8,7 +8,14 @@ export interface StatusPatch {
 }
 
 // Replaced as a whole: nobody else writes below them, and the API merges no keys inside.
-const WHOLE_FIELDS = ['daemonEndpoints', 'nodeInfo', 'images', 'runtimeHandlers', 'features'] as const;
+const WHOLE_FIELDS = [
+  'daemonEndpoints',
+  'nodeInfo',
+  'images',
+  'volumesInUse',
+  'runtimeHandlers',
+  'features',
+] as const;
 
 /**
  * Undefined when nothing but heartbeat times differs and `isReportDue` is false. Conditions of other writers are not
