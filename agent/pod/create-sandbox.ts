@@ -62,6 +62,8 @@ export async function createSandbox(
   }
   try {
     const options = { signal: signals.shutdown, podUID: podUID(pod) };
+    // One that died by itself still has its address, and rules for host ports that would stand before the new one's.
+    if (action.replaces !== undefined) await runtime.stopPodSandbox(action.replaces, options);
     const { runtimeHandler } = handler;
     let sandboxId = '';
     const run = async (): Promise<void> => {

@@ -4,9 +4,14 @@ import { releaseUserNamespace } from './user-namespaces.ts';
 /** Volumes, the cgroup, the user IDs: what has to be gone before the pod's object may go. */
 export async function tearDownPod(
   { pod, observed, memory }: ActionTarget,
-  { volumes, cgroups, contexts }: PodEffects,
+  { runtime, volumes, cgroups, contexts }: PodEffects,
   { shutdown }: ActionSignals,
 ): Promise<void> {
+  // A sandbox that died by itself is on the network still. With the object everything goes; without that, only this does it.
+  if (pod && pod.metadata.deletionTimestamp === undefined) {
+    const options = { signal: shutdown, podUID: observed.podUID };
+    for (const { id } of observed.sandboxes) await runtime.stopPodSandbox(id, options);
+  }
   if (!memory.areVolumesGone) {
     await volumes.teardownVolumes(observed.podUID, { signal: shutdown, isOrphan: pod === undefined });
   }
