@@ -1,9 +1,9 @@
 // Takes away what is left of containers and pods: runtime records, logs, links, directories.
 
-import { readdir, rm, rmdir, unlink } from 'node:fs/promises';
+import { readdir, readlink, rm, rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { ifThere } from '../lib/if-there.ts';
-import type { ObservedContainer } from '../runtime/observed-pod.ts';
+import type { ObservedContainer, ObservedPod } from '../runtime/observed-pod.ts';
 import { podDirectory } from '../volume/pod-directories.ts';
 import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
 import { containerLogLink, LOG_LINK_DIRECTORY } from './naming.ts';
@@ -31,7 +31,7 @@ export async function removePodRecords(
   { shutdown }: ActionSignals,
 ): Promise<void> {
   const options = { signal: shutdown, podUID: observed.podUID };
-  await Promise.all(observed.containers.map(container => removeLink(observed, container)));
+  await removeLinks(observed);
   await Promise.all(observed.containers.map(({ id }) => runtime.removeContainer(id, options)));
   await removePodLogs(contexts.podLogsDir, observed.podUID);
   await removePodDirectory(podDirectory(contexts.rootDir, observed.podUID));
@@ -44,6 +44,16 @@ async function removePodLogs(podLogsDir: string, uid: string): Promise<void> {
   const names = (await ifThere(readdir(podLogsDir))) ?? [];
   const own = names.filter(name => name.endsWith(`_${uid}`));
   await Promise.all(own.map(name => rm(`${podLogsDir}/${name}`, { recursive: true, force: true })));
+}
+
+// By where they lead, so that those of containers which somebody else has removed go too.
+async function removeLinks({ podUID, namespace, name }: ObservedPod): Promise<void> {
+  const names = (await ifThere(readdir(LOG_LINK_DIRECTORY))) ?? [];
+  for (const link of names.filter(one => one.startsWith(`${name}_${namespace}_`))) {
+    const path = `${LOG_LINK_DIRECTORY}/${link}`;
+    const target = await readlink(path).catch(() => ''); // no link, or gone: not ours
+    if (target.includes(`_${podUID}/`)) await rm(path, { force: true });
+  }
 }
 
 async function removeLink(
