@@ -6,7 +6,7 @@ import type { Container, Pod } from '../api/objects.ts';
 import type { ImageOutcome } from '../image/image-outcome.ts';
 import { errorMessage } from '../lib/errors.ts';
 import type { ObservedContainer } from '../runtime/observed-pod.ts';
-import { podDirectory } from '../volume/pod-directories.ts';
+import { DIRECTORY_MODE, podDirectory } from '../volume/pod-directories.ts';
 import type { PreparedVolume } from '../volume/prepared-volume.ts';
 import { buildContainerConfig, type ContainerConfigOutcome } from './container-config.ts';
 import type { ActionTarget, PodEffects } from './effects.ts';
@@ -83,7 +83,9 @@ async function writeHostsFile(
   podIPs: readonly string[],
 ): Promise<string | undefined> {
   const { hostAliases = [] } = pod.spec;
-  const path = `${podDirectory(context.rootDir, podUID(pod))}/etc-hosts`;
+  const directory = podDirectory(context.rootDir, podUID(pod));
+  await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE }); // somebody may have removed it since the start
+  const path = `${directory}/etc-hosts`;
   if (pod.spec.hostNetwork) {
     await writeFile(path, buildHostNetworkHostsFile(await readFile('/etc/hosts', 'utf8'), hostAliases));
     return path;
@@ -97,7 +99,7 @@ async function writeHostsFile(
 
 async function createMessageFile(pod: Pod, container: Container, context: PodContext): Promise<string> {
   const directory = `${podDirectory(context.rootDir, podUID(pod))}/containers/${container.name}`;
-  await mkdir(directory, { recursive: true, mode: 0o750 });
+  await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
   const path = `${directory}/${randomBytes(4).toString('hex')}`;
   await writeFile(path, '', { flag: 'wx' });
   await chmod(path, 0o666); // any user of the container may leave a message; the umask must not decide

@@ -137,6 +137,8 @@ async function createContainer(
   if (!container || !sandbox) {
     return { reason: 'CreateContainerError', message: `no sandbox for container ${containerName}` };
   }
+  const lost = attempt > 0 ? await restoreVolumes(pod, effects, signals) : undefined;
+  if (lost) return lost;
   const image = await imageOf(container, target, effects, signals);
   if (image.kind === 'failed') return image;
   const emit = effects.events.container(pod, containerName);
@@ -165,6 +167,19 @@ async function createContainer(
   } catch (error) {
     return { reason: 'CreateContainerError', message: errorMessage(error) };
   }
+}
+
+// They were set up with the pod, which may be long ago: what was unmounted or removed by hand is made again.
+async function restoreVolumes(
+  pod: Pod,
+  { volumes, events }: PodEffects,
+  { interrupt }: ActionSignals,
+): Promise<Failure | undefined> {
+  const outcome = await volumes.ensureVolumes(pod, { signal: interrupt });
+  if (outcome.kind === 'ready') return undefined;
+  for (const { event } of outcome.failures) events.pod(pod, 'Warning', event.reason, event.message);
+  const message = outcome.failures.map(({ event }) => event.message).join('; ');
+  return { reason: 'CreateContainerConfigError', message };
 }
 
 async function imageOf(

@@ -25,6 +25,7 @@ import { type NodeFacts, type UpdateOutcome, VolumeSetUp } from './set-up.ts';
 import { type TearDownOptions, tearDownVolumes } from './tear-down.ts';
 import { TokenStore } from './token-store.ts';
 import { TrustBundleStore } from './trust-bundle-store.ts';
+import { isIntact, readPlace, type VolumePlace } from './volume-place.ts';
 
 export type { PreparedVolume } from './prepared-volume.ts';
 export type { NodeFacts } from './set-up.ts';
@@ -57,10 +58,12 @@ export interface VolumeManagerOptions {
 
 interface Prepared {
   readonly volume: PreparedVolume;
+  /** How its place looked when it was set up. */
+  readonly place: VolumePlace;
   /** Of the content written last. */
   readonly digest: string | undefined;
   /** Why the last update could not be written. */
-  readonly problem?: string;
+  readonly problem?: string | undefined;
 }
 
 interface PodVolumes {
@@ -136,7 +139,8 @@ export class VolumeManager {
   }
 
   /**
-   * Sets up every volume some container of the pod uses; idempotent. Objects the API server has not told about yet
+   * Sets up every volume some container of the pod uses, also one that somebody has unmounted or removed since;
+   * idempotent. Objects the API server has not told about yet
    * are waited for about a second, then the outcome is `waiting` and `onChange` tells when to come again.
    */
   async ensureVolumes(pod: Pod, { signal }: { signal: AbortSignal }): Promise<VolumesOutcome> {
@@ -206,6 +210,15 @@ export class VolumeManager {
   async #ensureAll(entry: PodVolumes, signal: AbortSignal): Promise<VolumesOutcome> {
     const { pod, prepared } = entry;
     entry.waiting.clear();
+    for (const [name, { volume, place }] of prepared) {
+      if (await isIntact(volume, place)) continue;
+      const fields = { podUID: pod.metadata.uid, pod: `${pod.metadata.namespace}/${pod.metadata.name}` };
+      this.#logger.warn(
+        { ...fields, volume: name },
+        'volume was unmounted or removed by somebody, set up again',
+      );
+      prepared.delete(name);
+    }
     const missing = usedVolumes(pod).filter(volume => !prepared.has(volume.name));
     const warnings: VolumeEvent[] = [];
     const results = await Promise.all(
@@ -231,7 +244,8 @@ export class VolumeManager {
       return { volume: volume.name, message: outcome.problem, event };
     }
     if (outcome.warning) warnings.push(outcome.warning);
-    entry.prepared.set(volume.name, { volume: outcome.volume, digest: outcome.digest });
+    const place = await readPlace(outcome.volume);
+    entry.prepared.set(volume.name, { volume: outcome.volume, place, digest: outcome.digest });
     return undefined;
   }
 
@@ -300,10 +314,10 @@ export class VolumeManager {
     const outcome = await this.#attemptUpdate(pod, volume, known.digest);
     switch (outcome.kind) {
       case 'unchanged':
-        return { volume: known.volume, digest: known.digest };
+        return { ...known, problem: undefined };
       case 'updated':
         logger.info({ volume: volume.name }, 'volume content updated');
-        return { volume: known.volume, digest: outcome.digest };
+        return { ...known, digest: outcome.digest, problem: undefined };
       case 'failed':
         if (outcome.problem !== known.problem) {
           logger.warn({ volume: volume.name, reason: outcome.problem }, 'volume keeps its last content');
