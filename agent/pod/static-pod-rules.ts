@@ -2,12 +2,11 @@
 // person who wrote the file. Pure.
 
 import { isRecord } from '../lib/is-record.ts';
+import { isPodUID } from '../runtime/pod-uid.ts';
 import { findShapeProblem } from './static-pod-shapes.ts';
 
 const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
-// Empty is as good as none. Directories, cgroups and logs have it in their paths.
-const DIRECTORY_NAME = /^([A-Za-z0-9][-\w.]{0,127})?$/;
 const NAME_MAX = 253;
 const LABEL_MAX = 63;
 
@@ -30,7 +29,8 @@ export function findStaticPodProblem(manifest: unknown): string | undefined {
     return `metadata.namespace: ${JSON.stringify(namespace)} is no DNS label in lower case`;
   }
   const { uid } = metadata;
-  if (typeof uid === 'string' && !DIRECTORY_NAME.test(uid)) {
+  // Empty is as good as none.
+  if (typeof uid === 'string' && uid !== '' && !isPodUID(uid)) {
     return `metadata.uid: ${JSON.stringify(uid)} cannot be the name of the pod's directories`;
   }
   if (!isRecord(spec)) return 'spec: required';

@@ -11,6 +11,7 @@ import { Semaphore } from '../lib/semaphore.ts';
 import { sleep } from '../lib/sleep.ts';
 import type { ObservedPod } from './observed-pod.ts';
 import { containerRecord, PodRecords, type RuntimeRecord, sandboxRecord } from './pod-records.ts';
+import { isPodUID } from './pod-uid.ts';
 import { RelistMetrics } from './relist-metrics.ts';
 import { StatusCache } from './status-cache.ts';
 
@@ -170,7 +171,8 @@ export class RuntimeSnapshots {
     const sandboxesByPod = Map.groupBy(sandboxes, ({ labels }) => labels[POD_UID_LABEL] ?? '');
     const containersByPod = Map.groupBy(containers, ({ labels }) => labels[POD_UID_LABEL] ?? '');
     const uids = new Set([...sandboxesByPod.keys(), ...containersByPod.keys(), ...this.#pods.keys()]);
-    uids.delete(''); // not a pod's: somebody uses the namespace by hand
+    // Not a pod's: somebody uses the namespace by hand.
+    for (const uid of uids) if (!isPodUID(uid)) uids.delete(uid);
     for (const uid of this.#unread) if (!uids.has(uid)) this.#unread.delete(uid);
     for (const uid of uids) if (!this.#pods.has(uid)) this.#unread.add(uid);
     this.#hasListed = true;
