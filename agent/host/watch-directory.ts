@@ -2,13 +2,12 @@ import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { Wakeup } from '../lib/wakeup.ts';
-import { mapHostError, systemErrorCode } from './errors.ts';
+import { systemErrorCode } from './errors.ts';
 
 // inotify misses what happens on network file systems and between two watches: look again now and then.
 const RECHECK_MS = 30_000;
-// A host whose inotify instances or watches are used up (fs.inotify.max_user_*) is looked at instead.
+// Where the kernel gives no watch, most often because fs.inotify.max_user_* is used up, we look instead.
 const BLIND_RECHECK_MS = 1000;
-const INOTIFY_LIMITS: readonly (string | undefined)[] = ['EMFILE', 'ENOSPC'];
 const MAX_PASSES = 10;
 
 export interface WatchDirectoryOptions {
@@ -47,7 +46,7 @@ class DirectoryWatchers implements Disposable {
     this.#onEvent = onEvent;
   }
 
-  /** True when the kernel had no watch left for us. */
+  /** True when the kernel had no watch for us. */
   get isBlind(): boolean {
     return this.#isBlind;
   }
@@ -87,13 +86,9 @@ class DirectoryWatchers implements Disposable {
       });
       this.#watched.set(directory, { identity, watcher });
     } catch (error) {
-      if (INOTIFY_LIMITS.includes(systemErrorCode(error))) {
-        this.#isBlind = true;
-        return;
-      }
       // Gone again since the look: the next pass sees it.
-      if (systemErrorCode(error) !== 'ENOENT') throw mapHostError(error);
-      this.#onEvent();
+      if (systemErrorCode(error) === 'ENOENT') this.#onEvent();
+      else this.#isBlind = true;
     }
   }
 
@@ -127,12 +122,8 @@ async function existingAncestors(path: string): Promise<ReadonlyMap<string, Want
   return found;
 }
 
+// One that cannot be looked at (a loop of links, a broken disk) is as good as none; who reads it says why.
 async function directoryIdentity(path: string): Promise<string | undefined> {
-  try {
-    const found = await stat(path);
-    return found.isDirectory() ? `${found.ino} ${found.birthtimeMs}` : undefined;
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) return undefined;
-    throw mapHostError(error);
-  }
+  const found = await stat(path).catch(() => undefined);
+  return found?.isDirectory() ? `${found.ino} ${found.birthtimeMs}` : undefined;
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -33,4 +33,9 @@ t.test('readFingerprint() differs for every change and for nothing else', async 
   t.not(second, first);
   await writeFile(join(directory, 'a.conf'), '22');
   t.not(await readFingerprint(directory), second);
+  await symlink('loop', join(directory, 'loop'));
+  const withLoop = await readFingerprint(directory);
+  t.equal(await readFingerprint(directory), withLoop, 'a link that leads to itself');
+  await writeFile(join(directory, 'c.conf'), '1');
+  t.not(await readFingerprint(directory), withLoop);
 });

@@ -23,7 +23,7 @@ export async function readFingerprint(path: string): Promise<string> {
   const fileNames = (await ifThere(readdir(path))) ?? [];
   const facts = await Promise.all(
     fileNames.toSorted().map(async name => {
-      const found = await ifThere(stat(join(path, name)));
+      const found = await stat(join(path, name)).catch(() => undefined); // gone by now, or a link to nowhere
       return `${name} ${found?.ino} ${found?.size} ${found?.mtimeMs}`;
     }),
   );

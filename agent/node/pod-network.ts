@@ -6,6 +6,7 @@ import { findLink } from '../host/links.ts';
 import { findDefaultRoute } from '../host/routes.ts';
 import { NETWORK_SYSCTLS } from '../host/sysctl.ts';
 import { watchDirectory } from '../host/watch-directory.ts';
+import { errorMessage } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { OutageLog } from '../lib/outage-log.ts';
 import { TaskGroup } from '../lib/task-group.ts';
@@ -78,7 +79,8 @@ export class PodNetwork {
     const { cniConfDir } = this.#deps.config;
     let before: string | undefined;
     for await (const _ of watchDirectory(cniConfDir, { signal })) {
-      const now = await readFingerprint(cniConfDir);
+      // What cannot be read looks like its reason; the pass that follows reads the same and tells.
+      const now = await readFingerprint(cniConfDir).catch(errorMessage);
       if (now === before) continue;
       before = now;
       this.#wakeup.wake();

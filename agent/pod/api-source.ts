@@ -71,7 +71,7 @@ async function removeUnlisted(
   signal: AbortSignal,
 ): Promise<void> {
   // Their volumes may hold data: not given up on the word of one list either.
-  const withDirectory = await listPodDirectories(deps.rootDir);
+  const withDirectory = await listDirectories(deps);
   const missing = findMissing(deps, listed, withDirectory);
   if (missing.size === 0) return;
   const again = await lookAgain(deps, missing.size, signal);
@@ -84,6 +84,19 @@ async function removeUnlisted(
     if (!stillMissing.has(podUID)) continue;
     deps.workers.remove(podUID);
     deps.workers.clearLeftover(podUID);
+  }
+}
+
+// A directory that cannot be read keeps no pod from running; what it holds is found at the next look.
+async function listDirectories({ rootDir, logger }: ApiSourceDeps): Promise<readonly string[]> {
+  try {
+    return await listPodDirectories(rootDir);
+  } catch (error) {
+    logger.warn(
+      { err: error, rootDir },
+      'directories of pods cannot be listed, looking again with the next list',
+    );
+    return [];
   }
 }
 
