@@ -1,5 +1,5 @@
 import t from 'tap';
-import { buildPullRecord, isAccessible, type PullProof } from './build-pull-record.ts';
+import { buildPullRecord, isAccessible, type PullProof, parsePullRecord } from './build-pull-record.ts';
 
 const now = '2026-01-01T00:00:00Z';
 const secret = (name: string, credentialHash: string): PullProof => ({
@@ -45,3 +45,22 @@ t.test('secrets are added, and changed in their place', async t => {
     ],
   );
 });
+
+t.test(
+  'parsePullRecord() reads what was written, by the kubelet too, and refuses everything else',
+  async t => {
+    const record = buildPullRecord(undefined, pulled(secret('one', 'h1')));
+    const text = JSON.stringify(record);
+    t.same(parsePullRecord(text, 'sha256:1'), record);
+    const ofKubelet =
+      '{"kind":"ImagePulledRecord","apiVersion":"kubelet.config.k8s.io/v1beta1","imageRef":"sha256:1"}';
+    t.same(parsePullRecord(ofKubelet, 'sha256:1').credentialMapping, {});
+    const damaged = ['', text.slice(0, 60), 'null', '{}', '[]', '7', '{"kind":"ImagePullIntent"}'];
+    const strange = [null, [], 'x', { 'a.io/app': null }, { 'a.io/app': { kubernetesSecrets: 'x' } }];
+    const texts = [
+      ...damaged,
+      ...strange.map(credentialMapping => JSON.stringify({ ...record, credentialMapping })),
+    ];
+    for (const one of texts) t.throws(() => parsePullRecord(one, 'sha256:1'), one);
+  },
+);

@@ -1,5 +1,6 @@
 // Who may use an image that this node pulled (KEP-2535): a record per image says with whose credentials; pure. The form
 // is the kubelet's, so that a node may change hands.
+import { isRecord } from '../lib/is-record.ts';
 import type { CredentialSource } from './registry-credential.ts';
 
 export interface ImagePullSecret {
@@ -52,6 +53,36 @@ export function buildPullRecord(
     imageRef,
     credentialMapping: { ...record?.credentialMapping, [name]: after },
   };
+}
+
+/** Throws for what neither we nor a kubelet have written. */
+export function parsePullRecord(text: string, imageRef: string): ImagePulledRecord {
+  const file: unknown = JSON.parse(text);
+  if (!isRecord(file) || file['kind'] !== 'ImagePulledRecord') throw new Error('no ImagePulledRecord in it');
+  const { lastUpdatedTime = '', credentialMapping = {} } = file; // the kubelet leaves an empty mapping out
+  if (typeof lastUpdatedTime !== 'string' || !isRecord(credentialMapping) || !isMapping(credentialMapping)) {
+    throw new Error('its credentialMapping is not understood');
+  }
+  return {
+    kind: 'ImagePulledRecord',
+    apiVersion: RECORD_API_VERSION,
+    lastUpdatedTime,
+    imageRef,
+    credentialMapping,
+  };
+}
+
+function isMapping(
+  mapping: Readonly<Record<string, unknown>>,
+): mapping is Readonly<Record<string, ImagePullCredentials>> {
+  return Object.values(mapping).every(
+    known =>
+      isRecord(known) && (known['kubernetesSecrets'] == null || areSecrets(known['kubernetesSecrets'])),
+  );
+}
+
+function areSecrets(secrets: unknown): boolean {
+  return Array.isArray(secrets) && secrets.every(isRecord);
 }
 
 function addProof(

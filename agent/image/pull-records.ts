@@ -13,6 +13,7 @@ import {
   type ImagePulledRecord,
   isAccessible,
   type PullProof,
+  parsePullRecord,
   RECORD_API_VERSION,
 } from './build-pull-record.ts';
 import { nameWithoutVersion } from './image-name.ts';
@@ -103,7 +104,7 @@ export class PullRecords {
   async #read(imageRef: string): Promise<ImagePulledRecord | undefined> {
     const path = this.#recordPath(imageRef);
     try {
-      return JSON.parse(await readFile(path, 'utf8')) as ImagePulledRecord; // written by us or by a kubelet
+      return parsePullRecord(await readFile(path, 'utf8'), imageRef);
     } catch (error) {
       if (isMissing(error)) return undefined;
       this.#options.logger.warn(

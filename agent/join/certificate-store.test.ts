@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createPrivateKey } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,4 +54,14 @@ t.test('the key of a request outlives a restart', async t => {
   t.equal(readFileSync(join(directory, 'kubelet-client.key.tmp'), 'utf8'), key);
   await store.dropPendingKey();
   t.not(await store.ensurePendingKey(), key);
+});
+
+t.test('half a key is made anew: no request could be made with it', async t => {
+  const directory = t.testdir();
+  const store = new CertificateStore(directory, 'kubelet-client');
+  const key = await store.ensurePendingKey();
+  for (const damaged of ['', key.slice(0, 80), `${key.slice(0, 80)}\n-----END PRIVATE KEY-----\n`]) {
+    writeFileSync(join(directory, 'kubelet-client.key.tmp'), damaged);
+    t.ok(createPrivateKey(await store.ensurePendingKey()));
+  }
 });

@@ -1,6 +1,7 @@
 // The kubelet's certificate directory: PREFIX-2026-01-31-12-00-00.pem holds certificate and key, the symbolic link
 // PREFIX-current.pem is what everybody reads. It is switched by a rename, so a reader has the old pair or the new one.
 
+import { createPrivateKey } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
@@ -51,7 +52,7 @@ export class CertificateStore {
   /** The key of the request that is under way: kept, so that a restart finds its request again. */
   async ensurePendingKey(): Promise<string> {
     const present = await ifThere(readFile(this.#pendingKeyPath, 'utf8'));
-    if (present?.includes('PRIVATE KEY')) return present;
+    if (present !== undefined && isPrivateKey(present)) return present;
     const key = generateKeyPem();
     await mkdir(this.#directory, { recursive: true, mode: DIRECTORY_MODE });
     await writeFileAtomic(this.#pendingKeyPath, key, FILE_MODE);
@@ -76,6 +77,16 @@ export class CertificateStore {
     const pattern = new RegExp(`^${this.#prefix}-\\d{4}(-\\d\\d){5}\\.pem$`);
     const names = (await readdir(this.#directory)).filter(name => pattern.test(name)).sort();
     for (const name of names.slice(0, -KEPT_PAIRS)) await rm(join(this.#directory, name), { force: true });
+  }
+}
+
+// Half a key would fail every request made with it.
+function isPrivateKey(pem: string): boolean {
+  try {
+    createPrivateKey(pem);
+    return true;
+  } catch {
+    return false;
   }
 }
 

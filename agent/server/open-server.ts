@@ -133,6 +133,6 @@ async function openCertificate(
     return await CertificateFiles.open({ certFile, keyFile }, logger);
   }
   const subject = { nodeName: node.name, nowMs: clock.nowMs(), addresses: node.ips };
-  const own = await CertificateFiles.open(await ensureSelfSigned(api.certDir, subject), logger);
+  const own = await CertificateFiles.open(await ensureSelfSigned(api.certDir, subject, logger), logger);
   return server.tlsBootstrap ? new IssuedCertificate(issuer, own) : own;
 }

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import { pathExists } from '../lib/if-there.ts';
+import type { Logger } from '../lib/logger.ts';
 import { generateKeyPair, privateKeyPem, signCertificate } from '../lib/x509.ts';
-import type { CertificatePair } from './serving-certificate.ts';
+import { type CertificatePair, type PairPaths, readPair } from './serving-certificate.ts';
 
 const YEAR_MS = 365 * 86_400_000;
 const CLOCK_SKEW_MS = 3_600_000; // as the kubelet's: an hour back, for clients that are late
@@ -20,13 +21,22 @@ export interface SelfSignedSubject {
   readonly addresses: readonly string[];
 }
 
-/** `kubelet.crt` and `kubelet.key` in the directory, made unless they are there. */
+/** `kubelet.crt` and `kubelet.key` in the directory, made unless they are there and can be used. */
 export async function ensureSelfSigned(
   certDir: string,
   subject: SelfSignedSubject,
-): Promise<{ readonly certFile: string; readonly keyFile: string }> {
+  logger: Logger,
+): Promise<PairPaths> {
   const paths = { certFile: join(certDir, 'kubelet.crt'), keyFile: join(certDir, 'kubelet.key') };
-  if (await pathExists(paths.certFile)) return paths;
+  if (await pathExists(paths.certFile)) {
+    try {
+      await readPair(paths);
+      return paths;
+    } catch (error) {
+      // Nobody but us made it, so nobody is waited for: without it there would be no agent at all.
+      logger.warn({ ...paths, err: error }, 'the self-signed serving certificate is made anew');
+    }
+  }
   const { cert, key } = makeSelfSigned(subject);
   await mkdir(certDir, { recursive: true, mode: 0o755 });
   await writeFileAtomic(paths.keyFile, key, 0o600);

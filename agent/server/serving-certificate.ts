@@ -22,7 +22,7 @@ export interface ServingCertificate {
   readonly run: (onChange: () => void, options: { readonly signal: AbortSignal }) => Promise<void>;
 }
 
-interface PairPaths {
+export interface PairPaths {
   readonly certFile: string;
   readonly keyFile: string;
 }
@@ -97,7 +97,8 @@ export class IssuedCertificate implements ServingCertificate {
   };
 }
 
-async function readPair({ certFile, keyFile }: PairPaths): Promise<CertificatePair> {
+/** Throws InvalidError when the two cannot be served. */
+export async function readPair({ certFile, keyFile }: PairPaths): Promise<CertificatePair> {
   try {
     const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
     createSecureContext({ cert, key }); // do they belong together?
