@@ -53,6 +53,8 @@ const SETTLED_AFTER_FAILURES = 5; // about three quarters of a second
 const REQUEST_TIMEOUT_MS = 10_000;
 // Timers stand still while the machine sleeps: look at the clock now and then.
 const MAX_SLEEP_MS = 60_000;
+// Less is a clock that is being adjusted.
+const CLOCK_STEP_MS = 5_000;
 
 export class TokenStore {
   readonly #client: ApiClient;
@@ -128,8 +130,13 @@ export class TokenStore {
   async #keepFresh(entry: Entry, signal: AbortSignal): Promise<void> {
     const backoff = new Backoff(RETRY);
     let dueAtMs = entry.current ? dueAtMsOf(entry.current) : 0;
+    let seenMs = this.#clock.nowMs();
     while (!signal.aborted) {
-      const delayMs = dueAtMs - this.#clock.nowMs();
+      const nowMs = this.#clock.nowMs();
+      // The clock was set back: a token from before ends, for the API server, long before we would renew it.
+      if (nowMs < seenMs - CLOCK_STEP_MS) dueAtMs = nowMs;
+      seenMs = nowMs;
+      const delayMs = dueAtMs - nowMs;
       if (delayMs > 0) {
         await sleep(Math.min(delayMs, MAX_SLEEP_MS), { signal });
         continue;
