@@ -3,6 +3,7 @@ import type { Pod } from '../api/objects.ts';
 import type { RuntimeService } from '../cri/runtime-service.ts';
 import { readDirectoryUsage } from '../host/disk-usage.ts';
 import type { Logger } from '../lib/logger.ts';
+import { OutageLog } from '../lib/outage-log.ts';
 import { sleep } from '../lib/sleep.ts';
 import {
   findStorageExcess,
@@ -12,7 +13,7 @@ import {
 import { isCriticalPod } from '../resources/pod-class.ts';
 import { podDirectory, volumeDirectory } from '../volume/pod-directories.ts';
 import { isTerminalPhase } from './desired-pod.ts';
-import { fullName, podLogDirectory, podNamespace, podUID } from './naming.ts';
+import { podLogDirectory, podNamespace, podUID } from './naming.ts';
 import type { PodEvents } from './pod-events.ts';
 import type { PodWorkers } from './workers.ts';
 
@@ -29,18 +30,22 @@ const GRACE_SECONDS = 1;
 
 export class StorageLimits {
   readonly #deps: StorageLimitsDeps;
+  readonly #outage: OutageLog;
 
   constructor(deps: StorageLimitsDeps) {
     this.#deps = deps;
+    this.#outage = new OutageLog(deps.logger, 'measuring the local storage of pods');
   }
 
   /** Lives until the signal aborts. */
   async run({ signal }: { signal: AbortSignal }): Promise<void> {
     while (!signal.aborted) {
       await sleep(INTERVAL_MS, { signal });
+      let isWhole = true;
       for (const pod of this.#limitedPods()) {
-        if (!signal.aborted) await this.#check(pod, signal);
+        if (!signal.aborted && !(await this.#check(pod, signal))) isWhole = false;
       }
+      if (isWhole) this.#outage.succeeded();
     }
   }
 
@@ -52,17 +57,20 @@ export class StorageLimits {
       );
   }
 
-  async #check(pod: Pod, signal: AbortSignal): Promise<void> {
-    const { workers, events, logger } = this.#deps;
+  /** False when the pod could not be measured. */
+  async #check(pod: Pod, signal: AbortSignal): Promise<boolean> {
+    const { workers, events } = this.#deps;
     try {
       const message = findStorageExcess(pod.spec, await this.#measure(pod, signal));
-      if (message === undefined) return;
+      if (message === undefined) return true;
       // Told twice if the pod takes longer than a round to go; Events count.
       events.pod(pod, 'Warning', 'Evicted', message);
       workers.end(podUID(pod), { reason: 'Evicted', message }, GRACE_SECONDS);
+      return true;
     } catch (error) {
-      if (signal.aborted) return;
-      logger.warn({ pod: fullName(pod), err: error }, 'local storage of a pod cannot be measured');
+      // One line for all pods: it is the runtime or the disk that does not answer.
+      if (!signal.aborted) this.#outage.failed(error);
+      return false;
     }
   }
 

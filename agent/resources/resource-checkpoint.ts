@@ -8,6 +8,7 @@ import { writeFileAtomic } from '../lib/atomic-file.ts';
 import { errorMessage } from '../lib/errors.ts';
 import { isMissing } from '../lib/if-there.ts';
 import type { Logger } from '../lib/logger.ts';
+import { OutageLog } from '../lib/outage-log.ts';
 import { sleep } from '../lib/sleep.ts';
 import { Wakeup } from '../lib/wakeup.ts';
 
@@ -29,14 +30,14 @@ interface FileEntry {
 
 export class ResourceCheckpoint {
   readonly #path: string;
-  readonly #logger: Logger;
+  readonly #outage: OutageLog;
   readonly #entries: Map<string, PodResourceInfo>;
   readonly #wakeup = new Wakeup();
 
   private constructor(path: string, entries: Map<string, PodResourceInfo>, logger: Logger) {
     this.#path = path;
     this.#entries = entries;
-    this.#logger = logger;
+    this.#outage = new OutageLog(logger, `writing ${path}`);
   }
 
   /** Reads what an agent before this one has written; a file that cannot be read is said so and begun anew. */
@@ -86,8 +87,9 @@ export class ResourceCheckpoint {
   async #write(signal: AbortSignal): Promise<void> {
     try {
       await writeFileAtomic(this.#path, formatCheckpoint(this.#entries), 0o600);
+      this.#outage.succeeded();
     } catch (error) {
-      this.#logger.warn({ path: this.#path, err: error }, 'resource checkpoint not written, trying again');
+      this.#outage.failed(error);
       await sleep(RETRY_MS, { signal });
       this.#wakeup.wake();
     }
