@@ -5,13 +5,17 @@ import { open, rename, rm } from 'node:fs/promises';
 export async function writeFileAtomic(path: string, content: string | Buffer, mode: number): Promise<void> {
   const temporaryPath = `${path}.${randomBytes(4).toString('hex')}.tmp`;
   try {
-    await using file = await open(temporaryPath, 'wx', mode);
-    await file.chmod(mode); // the umask must not decide
-    await file.writeFile(content);
-    await file.sync();
+    await writeWhole(temporaryPath, content, mode);
+    await rename(temporaryPath, path);
   } catch (error) {
     await rm(temporaryPath, { force: true });
     throw error;
   }
-  await rename(temporaryPath, path);
+}
+
+async function writeWhole(path: string, content: string | Buffer, mode: number): Promise<void> {
+  await using file = await open(path, 'wx', mode);
+  await file.chmod(mode); // the umask must not decide
+  await file.writeFile(content);
+  await file.sync();
 }
