@@ -2,7 +2,8 @@ import type { Logger } from 'pino';
 import { Counter } from 'prom-client';
 import type { Dispatcher } from 'undici';
 import { Deadline } from '../lib/deadline.ts';
-import { DeniedError, errorMessage, InvalidError, UnavailableError } from '../lib/errors.ts';
+import { DeniedError, ExpiredError, errorMessage, InvalidError, UnavailableError } from '../lib/errors.ts';
+import { Listeners } from '../lib/listeners.ts';
 import { metricsRegistry } from '../lib/metrics.ts';
 import { sleep } from '../lib/sleep.ts';
 import { ConnectionPool, type Freshness } from './connection-pool.ts';
@@ -84,6 +85,8 @@ export class ApiClient {
   readonly #server: ServerLink | undefined;
   readonly #userAgent: string;
   readonly #lifetime = new AbortController();
+  readonly #storeListeners = new Listeners();
+  #history = new AbortController();
   readonly #reload: Promise<void> | undefined;
 
   private constructor(server: ServerLink | undefined, userAgent: string) {
@@ -138,6 +141,27 @@ export class ApiClient {
     throw new InvalidError(message, { code: 'NoApiServer' });
   }
 
+  /** What was read belongs to it; aborts when the cluster's store turns out to be an older one. */
+  get history(): AbortSignal {
+    return this.#history.signal;
+  }
+
+  /**
+   * The cluster's store was restored from a backup: what was read since is of a future that will not come, and a watch
+   * from there stays silent until the numbers catch up. Watches begin anew.
+   */
+  storeWentBack(): void {
+    const past = this.#history;
+    this.#history = new AbortController();
+    past.abort(new ExpiredError("the cluster's store went back", { code: 'WentBack' }));
+    this.#storeListeners.tell();
+  }
+
+  /** Called before the watches begin anew. */
+  onStoreWentBack(listener: () => void): void {
+    this.#storeListeners.add(listener);
+  }
+
   get<T>(path: string, options: RequestOptions): Promise<T> {
     return this.#json<T>('GET', path, undefined, options, { isRepeatable: true });
   }
@@ -163,11 +187,15 @@ export class ApiClient {
 
   /**
    * Opens a watch and hands out its lines; waits for a connection as long as the signal allows. Ends when the server
-   * ends it, or after `timeoutMs` when that is given; throws when it fails.
+   * ends it, or after `timeoutMs` when that is given; throws when it fails, an ExpiredError with its history.
    */
-  async *watchStream(path: string, options: RequestOptions): AsyncGenerator<string> {
+  async *watchStream(
+    path: string,
+    options: RequestOptions & { readonly history: AbortSignal },
+  ): AsyncGenerator<string> {
     const request = this.#request('GET', path, undefined, options, { isWatch: true });
-    using deadline = new Deadline(options);
+    const { history } = options;
+    using deadline = new Deadline({ signal: AbortSignal.any([options.signal, history]) });
     let hasOpened = false;
     try {
       const response = await this.#exchange(request, deadline);
@@ -177,6 +205,7 @@ export class ApiClient {
       yield* bodyLines(response);
     } catch (error) {
       if (hasOpened && deadline.isExceeded) return;
+      if (history.aborted && !options.signal.aborted) throw history.reason;
       throw this.#explain(error, request, deadline, options);
     } finally {
       deadline.cancel(); // also when the reader just stops: the stream must not stay open

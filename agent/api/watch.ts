@@ -67,11 +67,14 @@ class Watch<T extends KubeObject> {
   #canStream = true;
   #isInTrouble = false;
   #stepsBack = 0;
+  /** Of what the state stands on. */
+  #history: AbortSignal;
 
   constructor(client: ApiClient, options: WatchOptions<T>) {
     this.#client = client;
     this.#options = options;
     this.#logger = options.logger.child({ path: options.path });
+    this.#history = client.history;
   }
 
   async *run(): AsyncGenerator<WatchEvent<T>, void, undefined> {
@@ -79,6 +82,7 @@ class Watch<T extends KubeObject> {
     while (!signal.aborted) {
       const startedMs = performance.now();
       let outcome: WatchOutcome;
+      if (this.#state.kind !== 'watching') this.#history = this.#client.history;
       try {
         outcome = this.#state.kind === 'listing' ? yield* this.#list() : yield* this.#stream();
       } catch (error) {
@@ -205,6 +209,7 @@ class Watch<T extends KubeObject> {
         ...position,
       },
       signal,
+      history: this.#history,
       timeoutMs: timeoutSeconds * 1000 + WATCH_OVERTIME_MS,
     });
   }

@@ -2,6 +2,7 @@
 import type { ApiClient } from '../api/client.ts';
 import type { Lease } from '../api/objects.ts';
 import { leasePath, leasesPath } from '../api/paths.ts';
+import { isOlder } from '../api/resource-version.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { ConflictError, NotFoundError, UnavailableError } from '../lib/errors.ts';
@@ -32,6 +33,8 @@ export class LeaseKeeper {
   readonly #wakeup = new Wakeup();
   #lease: Lease | undefined;
   #lastRenewalMs: number | undefined;
+  /** As the API server last took it, or has it since its store went back. */
+  #known: Lease | undefined;
 
   constructor(deps: LeaseDeps) {
     this.#deps = deps;
@@ -72,6 +75,7 @@ export class LeaseKeeper {
   async #tryRenew(signal: AbortSignal): Promise<boolean> {
     try {
       this.#lease = await this.#renew({ signal, timeoutMs: REQUEST_TIMEOUT_MS });
+      this.#compare(this.#lease, { isOurs: true });
       this.#lastRenewalMs = this.#clock.nowMs();
       this.#outage.succeeded();
       return true;
@@ -84,11 +88,22 @@ export class LeaseKeeper {
     }
   }
 
+  #compare(lease: Lease, { isOurs }: { readonly isOurs: boolean }): void {
+    const known = this.#known;
+    this.#known = lease;
+    if (!known || !isFromBefore(lease, known, isOurs)) return;
+    const fields = { renewTime: lease.spec?.renewTime, before: known.spec?.renewTime };
+    const text = "the cluster's store went back, was it restored from a backup? Everything is read anew";
+    this.#deps.logger.warn(fields, text);
+    this.#deps.api.storeWentBack();
+  }
+
   async #renew(options: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<Lease> {
     const { api, nodeName, durationSeconds, nodeUID } = this.#deps;
     const build = (present: Lease | undefined): Lease =>
       buildLease(present, { nodeName, nodeUID: nodeUID(), durationSeconds, nowMs: this.#clock.nowMs() });
     const present = this.#lease ?? (await this.#find(options));
+    if (present) this.#compare(present, { isOurs: false });
     if (present) return api.replace<Lease>(leasePath(NAMESPACE, nodeName), build(present), options);
     // Without owner it would outlive its Node.
     if (nodeUID() === undefined) throw new OwnerUnknown('the Node is not known yet');
@@ -106,6 +121,15 @@ export class LeaseKeeper {
       throw error;
     }
   }
+}
+
+// A write's resourceVersion is the store's newest, unless it has caught up already. The time of the last renewal, which
+// nobody but us writes, tells it even then; in our own write it may be earlier because our clock was set back.
+function isFromBefore(lease: Lease, known: Lease, isOurs: boolean): boolean {
+  const [version = '', knownVersion = ''] = [lease, known].map(({ metadata }) => metadata.resourceVersion);
+  if (isOlder(version, knownVersion)) return true;
+  const [at = '', knownAt = ''] = [lease, known].map(({ spec }) => spec?.renewTime);
+  return !isOurs && lease.metadata.uid === known.metadata.uid && at < knownAt;
 }
 
 class OwnerUnknown extends Error {}

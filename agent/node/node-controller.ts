@@ -11,7 +11,6 @@ import { Backoff } from '../lib/backoff.ts';
 import { systemClock } from '../lib/clock.ts';
 import { errorMessage, InvalidError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { OutageLog } from '../lib/outage-log.ts';
 import { sleep } from '../lib/sleep.ts';
 import { TaskGroup } from '../lib/task-group.ts';
 import type { RuntimeCgroupDriver } from '../runtime/cgroup-driver.ts';
@@ -82,7 +81,6 @@ export class NodeController {
   readonly #podNetwork: PodNetwork;
   readonly #lease: LeaseKeeper;
   readonly #standalone: StandaloneNode;
-  readonly #addressOutage: OutageLog;
   #addresses: AddressResult = { kind: 'problem', problem: 'the node address is not known yet' };
   #csiNodeProblem: string | undefined;
   #lastProblems = '';
@@ -115,7 +113,6 @@ export class NodeController {
     this.#health = health;
     this.#facts = facts;
     this.#logger = logger;
-    this.#addressOutage = new OutageLog(logger, 'reading the node addresses');
     this.#node = new NodeWatch({ api, nodeName: name, logger });
     this.#events = new NodeEvents(events, name);
     this.#runtime = new RuntimeMonitor(deps.runtime, () => this.#statusChanged(), logger);
@@ -352,10 +349,9 @@ export class NodeController {
     const present = this.#node.current()?.status?.addresses ?? [];
     try {
       this.#addresses = await readNodeAddresses(this.#settings.config.node, present, { signal });
-      this.#addressOutage.succeeded();
     } catch (error) {
-      // Those that we know stay: a kernel that has no socket left for the question has not moved the node.
-      if (!signal.aborted) this.#addressOutage.failed(error);
+      // A kernel that has no socket left for the question has not moved the node.
+      this.#logger.warn({ err: error }, 'node addresses cannot be read, the last ones stay');
     }
   }
 

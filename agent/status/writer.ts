@@ -61,6 +61,7 @@ export class StatusWriter {
     this.#client = client;
     this.#logger = logger.child({ component: 'status' });
     this.#tasks = new TaskGroup({ signal });
+    client.onStoreWentBack(() => this.#distrust());
   }
 
   /** Lives until the signal given to the constructor aborts and the last write has ended. */
@@ -124,6 +125,14 @@ export class StatusWriter {
   /** The object is gone: whatever was to be said about it no longer matters. */
   forget(podUID: string): void {
     this.#entries.delete(podUID);
+  }
+
+  // What the API server has may be older than what it once had: the next object we see tells, whatever its version.
+  #distrust(): void {
+    for (const entry of this.#entries.values()) {
+      entry.known = { ...entry.known, resourceVersion: 0 };
+      entry.taken = undefined;
+    }
   }
 
   #entry(pod: Pod): Entry {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { KubeObject } from '../../agent/api/objects.ts';
 import { watchObjects } from '../../agent/api/watch.ts';
+import { LeaseKeeper } from '../../agent/node/lease.ts';
 import { API_PORT, TestApiServer } from '../support/apiserver.ts';
 import { linesOf } from '../support/log-lines.ts';
 import { dropPackets, healPackets } from '../support/own-network.ts';
@@ -81,6 +82,40 @@ void t.test(
     t.notOk(watch.objects.has('gone'));
     t.ok(watch.objects.size >= OBJECTS);
     t.equal(messages().filter(line => line.startsWith('Watch failed')).length, 0);
+  },
+);
+
+void t.test(
+  'a store restored from a backup is noticed by the lease, and everything is listed anew',
+  async t => {
+    const { logger, messages } = linesOf('debug');
+    const client = await server.connect(logger);
+    const watch = new WatchRecorder(client, logger);
+    const deps = { api: client, nodeName: 'node-1', durationSeconds: 4, nodeUID: () => 'uid', logger };
+    const lease = new LeaseKeeper(deps);
+    const stop = new AbortController();
+    const renewing = lease.run(stop);
+    t.teardown(async () => {
+      stop.abort();
+      await Promise.all([watch.stop(), renewing]);
+      await client.close();
+    });
+    await watch.untilSynced();
+    await waitFor('a lease', () => lease.lastRenewalMs !== undefined);
+    await writeConfigMap(client, 'kept', 'one');
+    server.backUpStore();
+    await writeConfigMap(client, 'kept', 'lost');
+    await writeConfigMap(client, 'lost', 'one');
+    await watch.untilSeen('lost', 'one');
+    const renewedAtMs = lease.lastRenewalMs;
+    await waitFor('a lease of the time that is lost', () => lease.lastRenewalMs !== renewedAtMs);
+    await server.restoreStore();
+    await waitFor('a second list', () => watch.lists === 2, { deadlineMs: 20_000 });
+    t.notOk(watch.objects.has('lost'));
+    t.equal(watch.objects.get('kept')?.data?.['value'], 'one');
+    t.equal(messages().filter(line => line.startsWith("the cluster's store went back")).length, 1);
+    await writeConfigMap(client, 'kept', 'two');
+    await watch.untilSeen('kept', 'two');
   },
 );
 

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiClient } from '../../agent/api/client.ts';
@@ -42,15 +42,36 @@ export class TestApiServer {
     const server = new TestApiServer(options);
     mkdirSync(server.directory, { recursive: true });
     server.#makeKeys();
-    server.#etcd = server.#spawn('etcd', [
-      `--data-dir=${server.#file('etcd')}`,
+    server.#startEtcd();
+    await server.startApiServer();
+    return server;
+  }
+
+  /** What `restoreStore` brings back. */
+  backUpStore(): void {
+    this.#etcd?.kill('SIGSTOP'); // a copy of one moment
+    rmSync(this.#file('backup'), { recursive: true, force: true });
+    cpSync(this.#file('etcd'), this.#file('backup'), { recursive: true });
+    this.#etcd?.kill('SIGCONT');
+  }
+
+  /** As after a disaster: the cluster of then, with its numbers. */
+  async restoreStore(): Promise<void> {
+    await this.stop();
+    rmSync(this.#file('etcd'), { recursive: true });
+    cpSync(this.#file('backup'), this.#file('etcd'), { recursive: true });
+    this.#startEtcd();
+    await this.startApiServer();
+  }
+
+  #startEtcd(): void {
+    this.#etcd = this.#spawn('etcd', [
+      `--data-dir=${this.#file('etcd')}`,
       '--listen-client-urls=http://127.0.0.1:2379',
       '--advertise-client-urls=http://127.0.0.1:2379',
       '--listen-peer-urls=http://127.0.0.1:2380',
       '--unsafe-no-fsync',
     ]);
-    await server.startApiServer();
-    return server;
   }
 
   get pid(): number {
