@@ -2,13 +2,12 @@
 // says. What a restarted agent finds in a volume serves until there is a new one.
 import type { ApiClient } from '../api/client.ts';
 import { settledOrAborted } from '../lib/abort.ts';
-import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorMessage } from '../lib/errors.ts';
 import { LateTasks } from '../lib/late-tasks.ts';
 import { Listeners } from '../lib/listeners.ts';
 import type { Logger } from '../lib/logger.ts';
-import { sleep } from '../lib/sleep.ts';
+import { keepFresh } from './keep-fresh.ts';
 import {
   type IssuedCertificate,
   type PodIdentity,
@@ -37,10 +36,8 @@ interface Entry {
 
 const NOT_ISSUED = 'credential bundle is not issued yet';
 const RETRY = { initialMs: 100, maxMs: 120_000, jitter: 0.3 };
-const SETTLED_AFTER_FAILURES = 4; // a moment: the authoriser learns of a new pod after us
+const SETTLED_AFTER_FAILURES = 4;
 const MAX_JITTER_MS = 300_000;
-// Timers stand still while the machine sleeps: look at the clock now and then.
-const MAX_SLEEP_MS = 60_000;
 
 export interface PodCertificateStoreDeps {
   readonly client: ApiClient;
@@ -108,27 +105,17 @@ export class PodCertificateStore {
   }
 
   async #keepFresh(entry: Entry, signal: AbortSignal): Promise<void> {
-    const backoff = new Backoff(RETRY);
-    let dueAtMs = 0;
-    while (!signal.aborted) {
-      const delayMs = dueAtMs - this.#deps.clock.nowMs();
-      if (delayMs > 0) {
-        await sleep(Math.min(delayMs, MAX_SLEEP_MS), { signal });
-        continue;
-      }
-      const outcome = await this.#attempt(entry, signal);
-      if (outcome === 'refused') return;
-      if (outcome === 'issued' && entry.current) {
-        backoff.reset();
-        dueAtMs = refreshAtMs(entry.current, Math.random());
-        continue;
-      }
-      dueAtMs = this.#deps.clock.nowMs() + backoff.nextMs();
-      if (backoff.failures >= SETTLED_AFTER_FAILURES) entry.settled.resolve();
-    }
+    const certificate = {
+      dueAtMs: 0,
+      attempt: () => this.#attempt(entry, signal),
+      retry: RETRY,
+      patience: SETTLED_AFTER_FAILURES,
+      onImpatience: () => entry.settled.resolve(),
+    };
+    await keepFresh(certificate, { clock: this.#deps.clock, signal });
   }
 
-  async #attempt(entry: Entry, signal: AbortSignal): Promise<'issued' | 'refused' | 'failed'> {
+  async #attempt(entry: Entry, signal: AbortSignal): Promise<number | 'failed' | 'over'> {
     const { nodeUID } = this.#deps;
     try {
       const pod = { ...entry.wanted, nodeUID: nodeUID() ?? '' };
@@ -138,7 +125,7 @@ export class PodCertificateStore {
       else this.#note(entry, outcome.problem);
       entry.settled.resolve();
       this.#listeners.tell(entry.wanted.podUID);
-      return outcome.kind;
+      return outcome.kind === 'issued' ? refreshAtMs(outcome.certificate, Math.random()) : 'over';
     } catch (error) {
       if (!signal.aborted) this.#note(entry, `requesting a pod certificate failed: ${errorMessage(error)}`);
       return 'failed';

@@ -3,14 +3,13 @@
 import type { ApiClient } from '../api/client.ts';
 import { serviceAccountTokenPath } from '../api/paths.ts';
 import { settledOrAborted } from '../lib/abort.ts';
-import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorMessage, UnavailableError } from '../lib/errors.ts';
 import { LateTasks } from '../lib/late-tasks.ts';
 import { Listeners } from '../lib/listeners.ts';
 import type { Logger } from '../lib/logger.ts';
 import { OutageLog } from '../lib/outage-log.ts';
-import { sleep } from '../lib/sleep.ts';
+import { keepFresh } from './keep-fresh.ts';
 
 export interface TokenRequest {
   readonly podUID: string;
@@ -51,10 +50,6 @@ const MAX_JITTER_MS = 10_000;
 const RETRY = { initialMs: 50, maxMs: 30_000, jitter: 0.3 };
 const SETTLED_AFTER_FAILURES = 5; // about three quarters of a second
 const REQUEST_TIMEOUT_MS = 10_000;
-// Timers stand still while the machine sleeps: look at the clock now and then.
-const MAX_SLEEP_MS = 60_000;
-// Less is a clock that is being adjusted.
-const CLOCK_STEP_MS = 5_000;
 
 export class TokenStore {
   readonly #client: ApiClient;
@@ -128,28 +123,17 @@ export class TokenStore {
   }
 
   async #keepFresh(entry: Entry, signal: AbortSignal): Promise<void> {
-    const backoff = new Backoff(RETRY);
-    let dueAtMs = entry.current ? dueAtMsOf(entry.current) : 0;
-    let seenMs = this.#clock.nowMs();
-    while (!signal.aborted) {
-      const nowMs = this.#clock.nowMs();
-      // The clock was set back: a token from before ends, for the API server, long before we would renew it.
-      if (nowMs < seenMs - CLOCK_STEP_MS) dueAtMs = nowMs;
-      seenMs = nowMs;
-      const delayMs = dueAtMs - nowMs;
-      if (delayMs > 0) {
-        await sleep(Math.min(delayMs, MAX_SLEEP_MS), { signal });
-        continue;
-      }
-      const fetched = await this.#fetch(entry, signal);
-      if (fetched) {
-        backoff.reset();
-        dueAtMs = dueAtMsOf(fetched);
-        continue;
-      }
-      dueAtMs = this.#clock.nowMs() + backoff.nextMs();
-      if (backoff.failures >= SETTLED_AFTER_FAILURES) entry.settled.resolve();
-    }
+    const token = {
+      dueAtMs: entry.current ? dueAtMsOf(entry.current) : 0,
+      attempt: async () => {
+        const fetched = await this.#fetch(entry, signal);
+        return fetched ? dueAtMsOf(fetched) : 'failed';
+      },
+      retry: RETRY,
+      patience: SETTLED_AFTER_FAILURES,
+      onImpatience: () => entry.settled.resolve(),
+    } as const;
+    await keepFresh(token, { clock: this.#clock, signal });
   }
 
   async #request(request: TokenRequest, signal: AbortSignal): Promise<StoredToken> {
