@@ -333,6 +333,18 @@ t.test('a pod that the node ended tells why', async t => {
   t.match(status, { phase: 'Failed', ...verdict });
 });
 
+t.test('a pod that was never let in has a reason and nothing else', async t => {
+  const verdict = { reason: 'OutOfcpu', message: 'Pod was rejected: no cpu', isRejection: true };
+  t.same(buildPodStatus(makeInput([], { verdict, sandbox: undefined })), {
+    phase: 'Failed',
+    reason: 'OutOfcpu',
+    message: 'Pod was rejected: no cpu',
+    observedGeneration: 2,
+    qosClass: 'BestEffort',
+    startTime: '2026-01-01T00:01:00Z',
+  });
+});
+
 t.test('volume mounts tell whether they are read-only all the way down', async t => {
   const volumeMounts = [
     { name: 'a', mountPath: '/a', readOnly: true, recursiveReadOnly: 'IfPossible' },

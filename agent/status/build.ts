@@ -7,11 +7,12 @@ import { buildContainerStatus, terminateStatus } from './container-status.ts';
 import { buildPhase, type PodPhase } from './phase.ts';
 import { buildPodResourcesStatus } from './pod-resources.ts';
 import { restartSources } from './restart-sources.ts';
-import { NO_RESIZE, type StatusInput } from './status-input.ts';
+import { NO_RESIZE, type StatusInput, type StatusVerdict } from './status-input.ts';
 import { formatTime } from './timestamp.ts';
 
 export function buildPodStatus(input: StatusInput): PodStatus {
-  const { pod, nowMs } = input;
+  const { pod, nowMs, verdict } = input;
+  if (verdict?.isRejection) return buildRejectedStatus(input, verdict);
   const old = pod.status ?? {};
   const now = formatTime(nowMs);
   const seen = buildStatusLists(input);
@@ -47,6 +48,19 @@ export function buildPodStatus(input: StatusInput): PodStatus {
     ...(initContainerStatuses.length > 0 ? { initContainerStatuses } : {}),
     containerStatuses,
     ...(ephemeralContainerStatuses.length > 0 ? { ephemeralContainerStatuses } : {}),
+  };
+}
+
+/** Nothing was made for it: a word about containers would stand before the reason wherever pods are listed (rejectPod). */
+function buildRejectedStatus({ pod, nowMs }: StatusInput, { reason, message }: StatusVerdict): PodStatus {
+  const old = pod.status ?? {};
+  return {
+    phase: 'Failed',
+    ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
+    reason,
+    message,
+    startTime: old.startTime ?? formatTime(nowMs),
+    qosClass: old.qosClass ?? buildQosClass(pod.spec),
   };
 }
 

@@ -7,6 +7,8 @@ export interface StatusVerdict {
   readonly message: string;
   /** Message of the condition DisruptionTarget. */
   readonly disruption?: string;
+  /** The pod was never let in. */
+  readonly isRejection?: boolean;
 }
 
 /** How the last change of the pod's resources goes (KEP-1287). */

@@ -26,6 +26,7 @@ t.test("a pod that finds no room is Failed, with the kubelet's reason, message a
   t.match(pod.status?.message, message);
   await cluster.untilEvent(pod, 'OutOfcpu', message);
   t.same(await node.sandboxes(uidOf(pod)), [], 'nothing was made for it');
+  t.match(await cluster.kubectl('get', 'pod', 'too-large'), / OutOfcpu /, 'where pods are listed too');
   await cluster.deletePod('too-large');
   await cluster.untilGone('too-large', 5000);
 });
