@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { ensureDnsWithImage } from './sandbox/cluster-dns.ts';
 import { runCommand, timedLog } from './sandbox/command.ts';
 import { CHECKOUT } from './sandbox/paths.ts';
 import { createSandbox, type Sandbox } from './sandbox/sandbox.ts';
@@ -45,13 +46,17 @@ async function up(
   );
   if (restartAgent) await Promise.all(sandbox.nodes.map(async node => await node.agent.stop()));
   if (agent) await startAgents(sandbox, progress);
-  if (agent && demo) await applyDemo(sandbox, progress);
+  const hasDemo = agent && demo;
+  if (hasDemo) await applyDemo(sandbox, progress);
   progress.log('up');
-  printNextSteps(sandbox, agent);
+  printNextSteps(sandbox, agent, hasDemo);
 }
 
 async function applyDemo(sandbox: Sandbox, { signal, log }: Progress): Promise<void> {
-  const advice = './hack/kubectl describe pods';
+  const advice = './hack/kubectl describe pods --all-namespaces';
+  await step('demo: cluster DNS', { log, advice }, async () => {
+    await ensureDnsWithImage(sandbox, { signal, log });
+  });
   await step('demo: a web server and a pod with volumes', { log, advice }, async () => {
     await sandbox.kubectl(['apply', '-f', DEMO], { signal });
     for (const name of ['web', 'notes']) {
@@ -60,7 +65,7 @@ async function applyDemo(sandbox: Sandbox, { signal, log }: Progress): Promise<v
   });
 }
 
-function printNextSteps({ name, nodes }: Sandbox, hasAgent: boolean): void {
+function printNextSteps({ name, nodes }: Sandbox, hasAgent: boolean, hasDemo: boolean): void {
   const sudo = process.env['SUDO_USER'] === undefined ? '' : 'sudo ';
   const kubectl = `${sudo}${name === 'dev' ? '' : `NODELET_SANDBOX=${name} `}./hack/kubectl`;
   const flag = name === 'dev' ? '' : ` --name ${name}`;
@@ -71,6 +76,7 @@ function printNextSteps({ name, nodes }: Sandbox, hasAgent: boolean): void {
     [`${sudo}./hack/node${flag} ${node}`, 'a shell on the node'],
     ...(hasAgent ? [[`${sudo}./hack/node${flag} ${node} -- nodelet status`, 'the node on one screen']] : []),
     ...(hasAgent ? [[`tail -f ${nodes[0]?.agent.logPath ?? ''}`, 'what nodelet says']] : []),
+    ...(hasDemo ? [[`${kubectl} exec deploy/web -- /web get http://web/`, 'the demo, by its name']] : []),
     [`${sudo}./hack/down${flag}`, 'removes all of it'],
   ];
   const width = Math.max(...lines.map(([line = '']) => line.length));

@@ -1,11 +1,9 @@
 // The cluster that is judged: a sandbox with one agent or the other on its nodes, the suite's images, cluster DNS.
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { CLUSTER_DNS } from '../sandbox/control-plane-flags.ts';
+import { ensureDns } from '../sandbox/cluster-dns.ts';
 import { createSandbox, type Sandbox } from '../sandbox/sandbox.ts';
 import { startAgents } from '../sandbox/start-agents.ts';
 import { type Log, step } from '../sandbox/step.ts';
-import { COREDNS_IMAGE, type SuiteImages } from './images.ts';
+import type { SuiteImages } from './images.ts';
 import { startKubelets } from './kubelet-nodes.ts';
 import { ensureRegistry } from './registry.ts';
 
@@ -51,14 +49,4 @@ export async function ensureCluster(
   } else await startKubelets(sandbox, sandbox.nodes, progress);
   await step('cluster DNS', { log: progress.log, advice }, async () => await ensureDns(sandbox, progress));
   return sandbox;
-}
-
-async function ensureDns(sandbox: Sandbox, { signal }: Progress): Promise<void> {
-  const manifest = (await readFile(join(import.meta.dirname, 'coredns.yaml'), 'utf8'))
-    .replaceAll('COREDNS_IMAGE', COREDNS_IMAGE)
-    .replaceAll('CLUSTER_DNS', CLUSTER_DNS)
-    .replaceAll('API_SERVER_HOST', sandbox.subnet.controlPlane);
-  await sandbox.kubectl(['apply', '-f', '-'], { signal, input: manifest });
-  const rollout = ['rollout', 'status', 'deployment/coredns', '--namespace=kube-system', '--timeout=120s'];
-  await sandbox.kubectl(rollout, { signal });
 }

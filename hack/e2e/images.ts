@@ -1,8 +1,10 @@
 // Every image that conformance specs name, under the name they ask for, made of Debian packages and Go modules.
+
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathExists } from '../../agent/lib/if-there.ts';
+import { COREDNS_IMAGE } from '../sandbox/cluster-dns.ts';
 import { goArchitecture } from '../sandbox/go.ts';
 import { archiveImages, buildImages, type ImageSpec } from '../sandbox/image-archive.ts';
 import type { ImageArchive } from '../sandbox/images.ts';
@@ -16,9 +18,6 @@ import type { SuitePrograms } from './programs.ts';
 import { writeRegistryStore } from './registry-store.ts';
 
 const E2E = 'registry.k8s.io/e2e-test-images';
-
-/** Not one of the suite's, but of the cluster it runs on. */
-export const COREDNS_IMAGE = 'registry.k8s.io/coredns/coredns:v1.14.2';
 
 export interface SuiteImages {
   readonly archive: ImageArchive;

@@ -38,20 +38,34 @@ const BUSYBOX = '/bin/busybox'; // Debian's busybox-static
 
 export async function ensureImages(options: { signal: AbortSignal; log: Log }): Promise<ImageArchive> {
   const id = `images-${await hashSources()}`;
+  const title = 'test images: building (first time only, about a minute)';
+  return await ensureArchive(
+    { id, title, describe: async scratch => describeImages(await buildPrograms(scratch, options)) },
+    options,
+  );
+}
+
+/** Makes the archive where this machine has none of that name yet. */
+export async function ensureArchive(
+  wanted: {
+    readonly id: string;
+    readonly title: string;
+    /** May leave files in the directory it is given. */
+    readonly describe: (scratch: string) => Promise<readonly ImageSpec[]>;
+  },
+  { log }: { log: Log },
+): Promise<ImageArchive> {
+  const { id, title, describe } = wanted;
   const directory = join(CACHE_ROOT, id);
   const path = join(directory, 'images.tar');
   if (await pathExists(path)) return { path, id };
-  const title = 'test images: building (first time only, about a minute)';
   const advice = 'run it again; what has been compiled is kept.';
-  await step(title, { log: options.log, advice }, async () => {
+  await step(title, { log, advice }, async () => {
     const scratch = `${directory}.${process.pid}`;
     try {
       await mkdir(scratch, { recursive: true });
-      const programs = await buildPrograms(scratch, options);
-      await writeFile(
-        join(scratch, 'images.tar'),
-        buildImageArchive(describeImages(programs), goArchitecture()),
-      );
+      const images = await describe(scratch);
+      await writeFile(join(scratch, 'images.tar'), buildImageArchive(images, goArchitecture()));
       await rename(scratch, directory);
     } finally {
       await rm(scratch, { recursive: true, force: true });
@@ -77,15 +91,8 @@ async function hashSources(): Promise<string> {
 }
 
 async function buildPrograms(scratch: string, options: { signal: AbortSignal; log: Log }): Promise<Programs> {
-  const env = await ensureGo(options);
-  const build = async (name: string, cwd: string, target: string) => {
-    const output = join(scratch, name);
-    const flags = ['-trimpath', '-buildvcs=false', '-tags', 'providerless', '-ldflags', '-s -w'];
-    await runOk('go', ['build', ...flags, '-o', output, target], { signal: options.signal, env, cwd });
-    const content = await readFile(output);
-    await rm(output);
-    return content;
-  };
+  const build = async (name: string, cwd: string, target: string): Promise<Buffer> =>
+    await buildProgram(join(scratch, name), { cwd, target }, options);
   return {
     pause: await build('pause', join(IMAGE_SOURCES, 'pause'), '.'),
     web: await build('web', join(IMAGE_SOURCES, 'web'), '.'),
@@ -93,6 +100,20 @@ async function buildPrograms(scratch: string, options: { signal: AbortSignal; lo
     busybox: await readFile(BUSYBOX),
     applets: (await runOk(BUSYBOX, ['--list'], { signal: options.signal })).trim().split('\n'),
   };
+}
+
+/** Compiles a Go package and takes what came out of it. */
+export async function buildProgram(
+  output: string,
+  source: { readonly cwd: string; readonly target: string },
+  options: { signal: AbortSignal; log: Log },
+): Promise<Buffer> {
+  const flags = ['-trimpath', '-buildvcs=false', '-tags', 'providerless', '-ldflags', '-s -w'];
+  const go = { signal: options.signal, env: await ensureGo(options), cwd: source.cwd };
+  await runOk('go', ['build', ...flags, '-o', output, source.target], go);
+  const content = await readFile(output);
+  await rm(output);
+  return content;
 }
 
 function describeImages(programs: Programs): ImageSpec[] {

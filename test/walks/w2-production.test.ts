@@ -1,6 +1,7 @@
 // W2, a production application: configuration by subPath, secrets, probes, a Service; and an update under load.
 import t from 'tap';
 import type { Service } from '../../agent/api/objects.ts';
+import { ensureDnsWithImage, removeDns } from '../../hack/sandbox/cluster-dns.ts';
 import { IMAGES } from '../../hack/sandbox/images.ts';
 import { ask, askOften, clusterIP } from '../proxy/backends.ts';
 import { uidOf, useCluster } from '../support/cluster.ts';
@@ -103,6 +104,17 @@ t.test('nobody is served before /ready is there', async t => {
     'the node port',
     async () => (await ask(node, `${cluster.sandbox.node('node-2').address}:${port}`)) === 'v1',
   );
+});
+
+t.test('a pod finds it by name', async t => {
+  const { signal } = new AbortController();
+  t.teardown(async () => await removeDns(cluster.sandbox, { signal }));
+  await ensureDnsWithImage(cluster.sandbox, { signal, log: t.comment.bind(t) });
+  await cluster.createPod('client', { containers: [{ name: 'client', image: IMAGES.web }] });
+  const running = await cluster.untilRunning('client');
+  const home = await cluster.node(running.spec.nodeName);
+  const answer = await home.exec(uidOf(running), 'client', '/web', 'get', 'http://app/hostname');
+  t.equal(answer.trim(), 'v1');
 });
 
 t.test('a rolling update under load fails no request', async t => {

@@ -1,16 +1,19 @@
 // web is the demo's server: it says who answers, logs each request, and ends at once on SIGTERM.
-// Its health is a switch, so that probes have something to see.
+// Its health is a switch, so that probes have something to see. `web get URL` is the client to it, with a resolver:
+// Debian's static busybox crashes where it has to look up a name.
 package main
 
 import (
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"os"
 	"os/signal"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 const version = "nodelet-web 1"
@@ -20,6 +23,10 @@ func main() {
 	unhealthy := flag.Bool("unhealthy", false, "begin unhealthy, until POST /recover")
 	flag.Parse()
 	log.SetFlags(0)
+	if flag.Arg(0) == "get" {
+		get(flag.Arg(1))
+		return
+	}
 
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
@@ -30,6 +37,18 @@ func main() {
 
 	log.Printf("%s on %s", version, *listen)
 	log.Fatal(http.ListenAndServe(*listen, logged(routes(!*unhealthy))))
+}
+
+func get(url string) {
+	client := http.Client{Timeout: 5 * time.Second}
+	response, err := client.Get(url)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(os.Stdout, response.Body); err != nil {
+		log.Fatal(err)
+	}
 }
 
 func routes(healthyAtStart bool) http.Handler {
