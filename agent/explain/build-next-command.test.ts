@@ -47,3 +47,9 @@ t.test('buildNextCommand() shows what is at the root', async t => {
     t.equal(buildNextCommand(POD, { step, reason, message }), command, `${reason}: ${message}`);
   }
 });
+
+t.test('buildNextCommand() asks for the run before only where there may be one', async t => {
+  const pod = { ...POD, spec: { ...POD.spec, restartPolicy: 'Never' } } as const;
+  const blocker = { step: APP, reason: 'Error', message: 'container app ended with exit code 4' };
+  t.equal(buildNextCommand(pod, blocker), 'kubectl logs -n shop web -c app');
+});

@@ -13,7 +13,10 @@ export function buildNextCommand(pod: Pod, blocker: Held): string | undefined {
   if (missing) return `kubectl get ${missing} ${place} -o yaml`;
   const container = /container (\S+)$/.exec(blocker.step)?.[1];
   const logs = `kubectl logs ${place} ${name}${container === undefined ? '' : ` -c ${container}`}`;
-  if (/ended with exit code/.test(blocker.message)) return `${logs} --previous`;
+  if (/ended with exit code/.test(blocker.message)) {
+    // Of a container that is not started again there is no run before.
+    return pod.spec.restartPolicy === 'Never' ? logs : `${logs} --previous`;
+  }
   const node = pod.spec.nodeName ?? '';
   switch (blocker.reason) {
     case 'ErrImagePull':
