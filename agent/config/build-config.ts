@@ -164,6 +164,8 @@ function buildPods(values: Values): PodsConfig {
     seccompDefault: values.seccompDefault,
     allowedUnsafeSysctls: values.allowedUnsafeSysctls,
     singleProcessOOMKill: values.singleProcessOOMKill,
+    memoryThrottlingFactor:
+      values.featureGates['MemoryQoS'] === true ? values.memoryThrottlingFactor : undefined,
     userNamespaceIDsPerPod: values['userNamespaces.idsPerPod'],
     containerLogMaxSizeBytes: values.containerLogMaxSize,
     containerLogMaxFiles: values.containerLogMaxFiles,

@@ -125,6 +125,8 @@ export interface PodsConfig {
   readonly allowedUnsafeSysctls: readonly string[];
   /** Undefined: false on cgroup v2, true on v1, as the kernel offers it. */
   readonly singleProcessOOMKill: boolean | undefined;
+  /** Undefined: containers are not slowed down before their limit (feature gate MemoryQoS is off). */
+  readonly memoryThrottlingFactor: number | undefined;
   readonly userNamespaceIDsPerPod: number;
   readonly containerLogMaxSizeBytes: number;
   readonly containerLogMaxFiles: number;

@@ -93,6 +93,7 @@ export function makeField<T>(parts: FieldParts<T>): Field<T> {
 interface NumberOptions extends FieldOptions {
   readonly min?: number;
   readonly max?: number;
+  readonly multipleOf?: number;
 }
 
 export function int<D extends number | undefined>(
@@ -125,11 +126,14 @@ export function float(fallback: number, options: NumberOptions = {}): Field<numb
   });
 }
 
-function inRange(value: number, { min, max }: NumberOptions): Parsed<number> {
+function inRange(value: number, { min, max, multipleOf }: NumberOptions): Parsed<number> {
   if (min !== undefined && max !== undefined && (value < min || value > max)) {
     return bad(`must be between ${min} and ${max}, got ${value}`);
   }
   if (min !== undefined && value < min) return bad(`must be ${min} or greater, got ${value}`);
+  if (multipleOf !== undefined && value % multipleOf !== 0) {
+    return bad(`must be a multiple of ${multipleOf}, got ${value}`);
+  }
   return good(value);
 }
 

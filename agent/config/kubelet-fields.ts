@@ -7,7 +7,9 @@ import { boolMap, durationMap, map, textMap } from './map-field.ts';
 import {
   checkAbsolutePath,
   checkAddress,
+  checkASCII,
   checkEvictionSignal,
+  checkImagePattern,
   checkUnixEndpoint,
   DEFAULT_EVICTION_HARD,
   reserved,
@@ -18,7 +20,17 @@ import {
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
+const USER_NAMESPACE_UNIT = 65_536; // KEP-127: ranges of whole 16-bit id spaces
 const accepted = 'accepted';
+
+/** The gates that change what is done here; every other feature is as Kubernetes has it by default. */
+export const FEATURE_GATES = [
+  'ComponentFlagz',
+  'ComponentStatusz',
+  'ContainerCheckpoint',
+  'MemoryQoS',
+  'PodLogsQuerySplitStreams',
+] as const;
 
 const NODE = {
   registerNode: bool(true, { flag: 'register-node' }),
@@ -67,11 +79,13 @@ const RUNTIME = {
   kubeletCgroups: text('', { status: accepted, flag: 'kubelet-cgroups' }),
   systemCgroups: text('', { status: accepted, flag: 'system-cgroups' }),
   failCgroupV1: bool(false, {
-    status: accepted,
     flag: 'fail-cgroupv1',
     note: 'false here, true in the kubelet: cgroup v1 is supported',
   }),
-  failSwapOn: bool(true, { status: accepted, flag: 'fail-swap-on' }),
+  failSwapOn: bool(false, {
+    flag: 'fail-swap-on',
+    note: 'false here, true in the kubelet: pods are kept from swap by their cgroups',
+  }),
   'memorySwap.swapBehavior': choice(['NoSwap', 'LimitedSwap'], 'NoSwap', {
     note: 'NoSwap on cgroup version 1',
   }),
@@ -94,7 +108,7 @@ const RUNTIME = {
 } as const;
 
 const PODS = {
-  podLogsDir: text('/var/log/pods', { check: checkAbsolutePath }),
+  podLogsDir: text('/var/log/pods', { check: path => checkAbsolutePath(path) ?? checkASCII(path) }),
   syncFrequency: duration(MINUTE, {
     status: accepted,
     flag: 'sync-frequency',
@@ -131,7 +145,11 @@ const PODS = {
   seccompDefault: bool(false, { flag: 'seccomp-default' }),
   allowedUnsafeSysctls: list([], { flag: 'allowed-unsafe-sysctls' }),
   singleProcessOOMKill: bool(undefined),
-  'userNamespaces.idsPerPod': int(65_536, { min: 65_536 }),
+  'userNamespaces.idsPerPod': int(USER_NAMESPACE_UNIT, {
+    min: USER_NAMESPACE_UNIT,
+    max: 2 ** 32 - 1,
+    multipleOf: USER_NAMESPACE_UNIT,
+  }),
   containerLogMaxSize: bytes('10Mi', { flag: 'container-log-max-size' }),
   containerLogMaxFiles: int(5, { flag: 'container-log-max-files', min: 2 }),
   containerLogMaxWorkers: int(1, { min: 1 }),
@@ -174,7 +192,7 @@ const IMAGES = {
     ['NeverVerify', 'NeverVerifyPreloadedImages', 'NeverVerifyAllowlistedImages', 'AlwaysVerify'],
     'NeverVerifyPreloadedImages',
   ),
-  preloadedImagesVerificationAllowlist: list([]),
+  preloadedImagesVerificationAllowlist: list([], { check: checkImagePattern }),
 } as const;
 
 const EVICTION = {
@@ -283,8 +301,15 @@ const RESOURCE_MANAGERS = {
   }),
   topologyManagerPolicyOptions: textMap({ status: accepted, flag: 'topology-manager-policy-options' }),
   qosReserved: textMap({ status: accepted, flag: 'qos-reserved' }),
-  memoryThrottlingFactor: float(0.9, { status: accepted, min: Number.MIN_VALUE, max: 1 }),
-  memoryReservationPolicy: choice(['None', 'TieredReservation'], 'None', { status: accepted }),
+  memoryThrottlingFactor: float(0.9, {
+    min: Number.MIN_VALUE,
+    max: 1,
+    note: 'with the feature gate MemoryQoS, on cgroup v2',
+  }),
+  memoryReservationPolicy: choice(['None', 'TieredReservation'], 'None', {
+    status: 'refused',
+    note: 'TieredReservation: memory.min and memory.low stay 0',
+  }),
   kernelMemcgNotification: bool(false, { status: accepted, flag: 'kernel-memcg-notification' }),
   makeIPTablesUtilChains: bool(true, { status: accepted, flag: 'make-iptables-util-chains' }),
   iptablesMasqueradeBit: int(14, { status: accepted, min: 0, max: 31 }),
@@ -292,7 +317,11 @@ const RESOURCE_MANAGERS = {
 } as const;
 
 const OBSERVABILITY = {
-  featureGates: boolMap({ status: accepted, flag: 'feature-gates', doesFlagMerge: true }),
+  featureGates: boolMap({
+    flag: 'feature-gates',
+    doesFlagMerge: true,
+    note: `looked at: ${FEATURE_GATES.join(', ')}`,
+  }),
   showHiddenMetricsForVersion: text('', { status: accepted, flag: 'show-hidden-metrics-for-version' }),
   'logging.format': text('text', { flag: 'logging-format', check: checkLogFormat }),
   'logging.verbosity': int(0, {

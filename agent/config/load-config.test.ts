@@ -85,6 +85,19 @@ const PROBLEMS: readonly (readonly [file: string, expected: string])[] = [
   ['systemReserved: { gpu: 1 }', 'systemReserved.gpu: cannot be reserved'],
   ['podLogsDir: logs', 'podLogsDir: expected an absolute path'],
   ['podLogsDir: /var/../logs', 'podLogsDir: expected an absolute path'],
+  ['podLogsDir: /var/log/pöds', 'podLogsDir: expected ASCII characters only'],
+  ['userNamespaces: { idsPerPod: 65535 }', 'userNamespaces.idsPerPod: must be between 65536 and 4294967295'],
+  [
+    'userNamespaces: { idsPerPod: 65537 }',
+    'userNamespaces.idsPerPod: must be a multiple of 65536, got 65537',
+  ],
+  ['userNamespaces: { idsPerPod: 4294967296 }', 'userNamespaces.idsPerPod: must be between'],
+  ['memoryReservationPolicy: TieredReservation', 'TieredReservation is not supported'],
+  ['memoryThrottlingFactor: 0', 'memoryThrottlingFactor: must be between'],
+  [
+    'imagePullCredentialsVerificationPolicy: NeverVerifyAllowlistedImages\npreloadedImagesVerificationAllowlist: [a.b/c/*, "d:5/e", "a/b:v1"]',
+    'preloadedImagesVerificationAllowlist[2]: expected a repository without tag',
+  ],
   [
     'crashLoopBackOff: { maxContainerRestartPeriod: 10m }',
     'maxContainerRestartPeriod: must be 5m0s or shorter',

@@ -5,8 +5,9 @@ import { buildConfig } from './build-config.ts';
 import type { Config } from './config.ts';
 import { buildFlagValues, buildKubeletConfiguration, describeSettings } from './describe.ts';
 import { type ConfigFile, parseConfigFile } from './document.ts';
-import { FIELD_NAMES, type FieldName, fieldOf } from './fields.ts';
+import { FIELD_NAMES, type FieldName, fieldOf, type Values } from './fields.ts';
 import { type FlagValue, parseFlags } from './flags.ts';
+import { FEATURE_GATES } from './kubelet-fields.ts';
 import { formatOrigin, type Problem } from './origin.ts';
 import { applyDefaults, mergeAssignments, readValues, type Settings } from './settings.ts';
 import { readSources } from './sources.ts';
@@ -66,7 +67,7 @@ export function parseConfig({ flags, files, workingDir, hostname }: ParseInput):
       flags: buildFlagValues(settings),
     }),
     settings,
-    notices: [...flagLayer.notices, ...noticeIneffective(given)],
+    notices: [...flagLayer.notices, ...noticeIneffective(given), ...noticeGates(values)],
   };
 }
 
@@ -80,6 +81,12 @@ function noticeIneffective(given: Settings): readonly string[] {
     const because = field.note === undefined ? '' : `: ${field.note}`;
     return [`${name} has no effect yet${because} (${formatOrigin(setting.origin)})`];
   });
+}
+
+function noticeGates({ featureGates }: Values): readonly string[] {
+  const looked: readonly string[] = FEATURE_GATES;
+  const others = Object.keys(featureGates).filter(gate => !looked.includes(gate));
+  return others.length === 0 ? [] : [`feature gates without effect here: ${others.join(', ')}`];
 }
 
 /** What `nodelet run` needs beyond a well-formed configuration. */

@@ -237,6 +237,21 @@ export function checkAbsolutePath(text: string): string | undefined {
     : `expected an absolute path without . or .., got ${found(text)}`;
 }
 
+/** The log directory's path becomes a label of metrics. */
+export function checkASCII(text: string): string | undefined {
+  return /^[\x20-\x7e]*$/.test(text) ? undefined : `expected ASCII characters only, got ${found(text)}`;
+}
+
+/** A repository, or all below a host or a path: `registry.example/team/*`. */
+export function checkImagePattern(pattern: string): string | undefined {
+  const isWildcard = pattern.endsWith('/*');
+  const rest = isWildcard ? pattern.slice(0, -2) : pattern;
+  const hasTagOrDigest = !isWildcard && /[:@][^/]*$/.test(rest);
+  return rest !== '' && !/[\s*]/.test(rest) && !hasTagOrDigest
+    ? undefined
+    : `expected a repository without tag, or a prefix that ends in /*, got ${found(pattern)}`;
+}
+
 function didYouMean(name: string, candidates: Iterable<string>): string {
   const near = closest(name, candidates);
   return near === undefined ? '' : `, did you mean ${near}?`;

@@ -13,6 +13,11 @@ interface Rule {
 }
 
 const RULES: readonly Rule[] = [
+  {
+    path: 'memoryReservationPolicy',
+    check: v =>
+      unless(v.memoryReservationPolicy === 'None', 'TieredReservation is not supported, memory.min stays 0'),
+  },
   { path: 'runOnce', check: v => (v.runOnce ? 'run-once mode does not exist any more' : undefined) },
   {
     path: 'imageGCLowThresholdPercent',

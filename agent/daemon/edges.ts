@@ -14,6 +14,7 @@ import { NodeCertificates } from '../join/node-certificates.ts';
 import { systemClock } from '../lib/clock.ts';
 import { InvalidError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { checkHostDemands } from '../node/host-demands.ts';
 import { RuntimeCgroupDriver } from '../runtime/cgroup-driver.ts';
 import { prepareRoot } from '../volume/prepare-root.ts';
 
@@ -38,6 +39,8 @@ export async function connectEdges(
 ): Promise<Edges> {
   const layout = await readCgroupLayout();
   if (!layout) throw new InvalidError('no cgroup file system is mounted', { code: 'NoCgroups' });
+  const tree = new Cgroups(layout);
+  await checkHostDemands(config, { cgroupVersion: tree.version });
   await prepareRoot(config.pods.rootDir, logger);
   const credentialPlugins = await CredentialPlugins.load(config.images, { clock: systemClock, logger });
   const userAgent = `nodelet/${NODELET_VERSION} (linux/${process.arch === 'x64' ? 'amd64' : process.arch})`;
@@ -54,7 +57,6 @@ export async function connectEdges(
   const connection = connectRuntime({ runtimeEndpoint: endpoint, imageEndpoint, requestTimeoutMs });
   open.defer(() => connection.close());
   const cgroupDriver = new RuntimeCgroupDriver({ runtime: connection.runtime, configured, logger });
-  const tree = new Cgroups(layout);
   const cgroups = new PodCgroups(tree, () => cgroupDriver.current);
   const cgroupFeatures = await readCgroupFeatures(tree);
   const usage = new CgroupUsageReader(tree);

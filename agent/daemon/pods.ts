@@ -87,7 +87,8 @@ export function buildPods(parts: Parts, { signal }: { readonly signal: AbortSign
   });
   const crashBackoffMaxMs = config.pods.crashLoopBackOffMaxMs;
   const { allocated, actuated } = checkpoints;
-  const allocator = new PodAllocator({ allocated, admission, events, logger });
+  const isSwapShared = sharedSwapBytes(parts) > 0;
+  const allocator = new PodAllocator({ allocated, admission, isSwapShared, events, logger });
   const workers = new PodWorkers(
     { effects, snapshots, reporter, probes, actuated, crashBackoffMaxMs, admission, allocator },
     { signal },
@@ -148,10 +149,16 @@ function buildEffects(
   };
 }
 
-function buildContexts({ config, edges, node }: Parts): PodContextSource {
+// Version 1 cannot keep a container to a part of the swap.
+function sharedSwapBytes({ config, edges: { cgroups }, node }: Parts): number {
+  const isShared = cgroups.version === 2 && config.runtime.swapBehavior === 'LimitedSwap';
+  return isShared ? node.machine.identity.swapBytes : 0;
+}
+
+function buildContexts(parts: Parts): PodContextSource {
+  const { config, edges, node } = parts;
   const { cgroups, cgroupDriver, cgroupFeatures } = edges;
   const { memoryBytes, hugepages } = node.machine.resources;
-  const isSwapShared = cgroups.version === 2 && config.runtime.swapBehavior === 'LimitedSwap';
   const settings = {
     pods: config.pods,
     maxPods: config.node.maxPods,
@@ -160,7 +167,7 @@ function buildContexts({ config, edges, node }: Parts): PodContextSource {
     memoryBytes,
     hugepageSizes: cgroupFeatures.hasHugepageControl ? hugepages.map(({ pageBytes }) => pageBytes) : [],
     hasSwapControl: cgroupFeatures.hasSwapControl,
-    sharedSwapBytes: isSwapShared ? node.machine.identity.swapBytes : 0,
+    sharedSwapBytes: sharedSwapBytes(parts),
   };
   return new PodContextSource(settings, {
     nodeIPs: () => nodeIPs(node),

@@ -21,8 +21,9 @@ export const swap: Check = {
     const areas = (readText('/proc/swaps') ?? '').split('\n').slice(1);
     const names = areas.map(line => line.split(/\s/)[0] ?? '');
     if (names.length === 0) return [ok('off')];
-    if (!config.runtime.failSwapOn) return [ok(`on (${names.join(', ')}), as allowed by failSwapOn: false`)];
+    const { failSwapOn, swapBehavior } = config.runtime;
+    if (!failSwapOn) return [ok(`on (${names.join(', ')}); for containers: ${swapBehavior}`)];
     const mend = "swapoff -a && sed -i '/\\sswap\\s/s/^/#/' /etc/fstab; or set failSwapOn: false";
-    return [fail(`swap is on (${names.join(', ')}): memory limits of pods would not hold`, mend)];
+    return [fail(`swap is on (${names.join(', ')}), and failSwapOn keeps nodelet from starting`, mend)];
   },
 };

@@ -4,6 +4,8 @@ import type { LinuxContainerResourcesInput } from '../../cri-proto/runtime.v1.ts
 import type { Container, Pod } from '../api/objects.ts';
 import { hugepageSizeName } from '../host/cgroup-names.ts';
 import { buildContainerCpuAndMemory, hugepageLimitBytes, oomScoreAdj } from '../resources/linux-resources.ts';
+import { buildMemoryQoS } from '../resources/memory-qos.ts';
+import { wholeValue } from '../resources/quantity.ts';
 import { buildSwapLimitBytes } from '../resources/swap-limit.ts';
 import type { PodContext } from './pod-context.ts';
 
@@ -28,7 +30,7 @@ export function buildContainerResources(
       pageSize: hugepageSizeName(pageBytes),
       limit: hugepageLimitBytes(pod.spec, container, pageBytes),
     })),
-    ...buildMemoryControl(memoryLimitBytes, swapLimitBytes(pod, container, context), context),
+    ...buildMemoryControl(memoryLimitBytes, swapLimitBytes(pod, container, context), container, context),
   };
 }
 
@@ -41,16 +43,20 @@ function swapLimitBytes(pod: Pod, container: Container, context: PodContext): nu
 function buildMemoryControl(
   memoryLimitBytes: number,
   swapLimit: number,
-  { cgroupVersion, isSingleProcessOOMKill, hasSwapControl }: PodContext,
+  container: Container,
+  context: PodContext,
 ): Pick<LinuxContainerResourcesInput, 'unified' | 'memorySwapLimitInBytes'> {
+  const { cgroupVersion, isSingleProcessOOMKill, hasSwapControl, memoryThrottlingFactor: factor } = context;
   if (cgroupVersion === 1) {
     // Version 1 limits memory and swap together.
     return hasSwapControl && memoryLimitBytes > 0 ? { memorySwapLimitInBytes: memoryLimitBytes } : {};
   }
+  const allocatableBytes = wholeValue(context.allocatable['memory']);
   return {
     unified: {
       ...(isSingleProcessOOMKill ? {} : { 'memory.oom.group': '1' }),
       ...(hasSwapControl ? { 'memory.swap.max': `${swapLimit}` } : {}),
+      ...(factor === undefined ? {} : buildMemoryQoS(container, { factor, allocatableBytes })),
     },
   };
 }

@@ -7,8 +7,9 @@ import { allocationFromStatus, allocationOf, withAllocation } from '../resources
 import { isStaticPod } from '../resources/pod-class.ts';
 import { buildPodResources, buildQosClass } from '../resources/pod-resources.ts';
 import type { ResourceCheckpoint } from '../resources/resource-checkpoint.ts';
+import { findSwapRefusal } from '../resources/swap-limit.ts';
 import type { PodAdmission } from './admission.ts';
-import type { DesiredPod, ResizeDecision } from './desired-pod.ts';
+import type { DesiredPod, ResizeDecision, ResizePending } from './desired-pod.ts';
 import { fullName } from './naming.ts';
 import type { PodEvents } from './pod-events.ts';
 import { formatResize } from './resize-events.ts';
@@ -16,6 +17,8 @@ import { formatResize } from './resize-events.ts';
 export interface PodAllocatorDeps {
   readonly allocated: ResourceCheckpoint;
   readonly admission: PodAdmission;
+  /** Containers may swap by their memory requests (LimitedSwap). */
+  readonly isSwapShared: boolean;
   readonly events: PodEvents;
   readonly logger: Logger;
 }
@@ -52,9 +55,8 @@ export class PodAllocator {
     if (given === asked.pod) return { ...asked, resize: decided };
     if (!others && !isStaticPod(given)) return { ...asked, pod: given, resize: pendingAsTold(asked.pod) };
     // A static pod's file is the word of the node's owner: no room is a matter of its next start.
-    const refusal = isStaticPod(given) ? undefined : this.#findRefusal(asked.pod, others ?? []);
-    if (refusal === undefined) return this.#give(asked);
-    const pending = { reason: 'Deferred', message: refusal } as const;
+    const pending = isStaticPod(given) ? undefined : this.#findPending(asked.pod, given, others ?? []);
+    if (pending === undefined) return this.#give(asked);
     if (before?.pending?.message !== pending.message) this.#tellPending(asked.pod, pending);
     return { ...asked, pod: given, resize: { ...decided, pending } };
   }
@@ -66,6 +68,13 @@ export class PodAllocator {
 
   forget(podUID: string): void {
     this.#deps.allocated.remove(podUID);
+  }
+
+  #findPending(asked: Pod, given: Pod, others: readonly Pod[]): ResizePending | undefined {
+    const impossible = this.#deps.isSwapShared ? findSwapRefusal(asked, given) : undefined;
+    if (impossible !== undefined) return { reason: 'Infeasible', message: impossible };
+    const refusal = this.#findRefusal(asked, others);
+    return refusal === undefined ? undefined : { reason: 'Deferred', message: refusal };
   }
 
   #findRefusal(pod: Pod, others: readonly Pod[]): string | undefined {
@@ -92,12 +101,10 @@ export class PodAllocator {
     return { ...asked, resize: generation === undefined ? {} : { generation } };
   }
 
-  #tellPending(
-    pod: Pod,
-    { reason, message }: { readonly reason: 'Deferred'; readonly message: string },
-  ): void {
+  #tellPending(pod: Pod, { reason, message }: ResizePending): void {
     const { events, logger } = this.#deps;
-    logger.warn({ ...logFields(pod), reason: message }, 'pod resize deferred');
+    const what = reason === 'Deferred' ? 'pod resize deferred' : 'pod resize is not possible';
+    logger.warn({ ...logFields(pod), reason: message }, what);
     events.pod(pod, 'Warning', `Resize${reason}`, formatResize(reason, pod, message));
   }
 }

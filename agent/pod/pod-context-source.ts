@@ -113,6 +113,7 @@ export class PodContextSource {
       isSingleProcessOOMKill: pods.singleProcessOOMKill ?? false,
       hasSwapControl: this.#settings.hasSwapControl,
       sharedSwapBytes: this.#settings.sharedSwapBytes,
+      memoryThrottlingFactor: pods.memoryThrottlingFactor,
       hugepageSizes: this.#settings.hugepageSizes,
       podPidsLimit: pods.podPidsLimit > 0 ? pods.podPidsLimit : undefined,
       supportsRecursiveReadOnly: this.#now.supportsRecursiveReadOnly(),

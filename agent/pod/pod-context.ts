@@ -30,6 +30,8 @@ export interface PodContext {
   readonly hasSwapControl: boolean;
   /** Swap of the node that containers may use by their requests (LimitedSwap, cgroup v2); 0: none. */
   readonly sharedSwapBytes: number;
+  /** Feature gate MemoryQoS: where between request and limit a container is slowed down (cgroup v2). */
+  readonly memoryThrottlingFactor: number | undefined;
   /** Page sizes of the machine, bytes. */
   readonly hugepageSizes: readonly number[];
   /** Of a pod; undefined: the node's own limit. */

@@ -1,6 +1,6 @@
 import t from 'tap';
-import type { Pod, ResourceRequirements } from '../api/objects.ts';
-import { buildSwapLimitBytes } from './swap-limit.ts';
+import type { Container, Pod, ResourceRequirements } from '../api/objects.ts';
+import { buildSwapLimitBytes, findSwapRefusal } from './swap-limit.ts';
 
 const NODE = { memoryBytes: 8 * 2 ** 30, swapBytes: 2 * 2 ** 30 };
 
@@ -29,3 +29,25 @@ t.test('buildSwapLimitBytes() gives a request its share of the swap, and nobody 
   ];
   for (const [name, bytes, resources, spec] of cases) t.equal(swapOf(resources, spec), bytes, name);
 });
+
+t.test(
+  'findSwapRefusal() keeps the memory of a container that may swap, unless it restarts for it',
+  async t => {
+    const podOf = (request: string, limit?: string, more: Partial<Container> = {}): Pod => {
+      const limits = limit === undefined ? {} : { memory: limit };
+      const main = {
+        name: 'main',
+        image: 'i',
+        resources: { requests: { memory: request }, limits },
+        ...more,
+      };
+      return { metadata: { name: 'a' }, spec: { containers: [main] } };
+    };
+    const text = 'In-place resize of containers with swap is not supported.';
+    t.equal(findSwapRefusal(podOf('200Mi'), podOf('100Mi')), text);
+    t.equal(findSwapRefusal(podOf('50Mi', '100Mi'), podOf('100Mi', '100Mi')), text, 'it would from now on');
+    t.equal(findSwapRefusal(podOf('100Mi', '300Mi'), podOf('100Mi')), undefined, 'only the limit');
+    const resizePolicy = [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }] as const;
+    t.equal(findSwapRefusal(podOf('200Mi', undefined, { resizePolicy }), podOf('100Mi')), undefined);
+  },
+);
