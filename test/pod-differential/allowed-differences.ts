@@ -27,10 +27,6 @@ export const ALLOWED_DIFFERENCES: readonly AllowedDifference[] = [
     line: /: conditions\.\d:PodReadyToStartContainers\.status: kubelet "True", nodelet "False"/,
     why: 'the kubelet may not look again after the sandbox of an ended pod has stopped',
   },
-  {
-    line: /: (?:missing|more) events? Warning Unhealthy .*(?:Client\.Timeout exceeded while awaiting headers|timed out after 1s)/,
-    why: 'a probe of one second is too short for either of them on a machine that is busy enough',
-  },
 ];
 
 /** The end comes to each node in its own time, and finds a pod where it then is. */
@@ -40,12 +36,15 @@ export const ALLOWED_AFTER_DELETION: readonly AllowedDifference[] = [
     why: 'the deletion finds a crash loop now in a run, now between two',
   },
   {
-    line: /: (?:missing|more) events? Warning Unhealthy .* probe errored /,
+    line: /^unready: (?:missing|more) events? Warning Unhealthy .*Readiness probe errored /,
     why: 'the end of the pod breaks off a probe now of the one, now of the other',
   },
-  { line: /restartCount: kubelet [1-3], nodelet [1-3]$/, why: 'a crash loop goes on until the deletion' },
   {
-    line: /^network-probes: (?:missing|more) events? Warning Unhealthy /,
+    line: /^(?:bad-post-start|crashing|ending|init-crashing|no-command-again|several): .*restartCount: kubelet [1-3], nodelet [1-3]$/,
+    why: 'a crash loop goes on until the deletion',
+  },
+  {
+    line: /^network-probes: (?:missing|more) events? Warning Unhealthy .*Readiness probe failed: /,
     why: 'readiness is probed until the process is gone, and maybe once after',
   },
   {

@@ -52,6 +52,10 @@ const isAccepted = ({ status }: Pod): boolean => (status?.containerStatuses?.len
 
 const exec = (...command: string[]) => ({ exec: { command } });
 
+// Whoever is slow for a moment must not look as if the probe had failed; and who ends first has nothing more to say.
+const PATIENT = { timeoutSeconds: 15 } as const;
+const LONG_GRACE = { terminationGracePeriodSeconds: 60 } as const;
+
 const CRASHES: readonly ComparedPod[] = [
   { name: 'completed', spec: { ...NEVER, containers: [sh('exit 0')] }, isAtRest: phase('Succeeded') },
   { name: 'failed', spec: { ...NEVER, containers: [sh('exit 42')] }, isAtRest: phase('Failed') },
@@ -190,7 +194,7 @@ const INIT: readonly ComparedPod[] = [
         sh(SERVE, {
           name: 'side',
           restartPolicy: 'Always',
-          startupProbe: { ...exec('true'), periodSeconds: 1 },
+          startupProbe: { ...exec('true'), ...PATIENT, periodSeconds: 1 },
         }),
         sh('exit 0', { name: 'two' }),
       ],
@@ -217,7 +221,12 @@ const PROBES_AND_HOOKS: readonly ComparedPod[] = [
       containers: [
         sh(onSecondRun(SERVE, `touch /state/well; ${SERVE}`), {
           ...STATE_MOUNT,
-          livenessProbe: { ...exec('test', '-e', '/state/well'), periodSeconds: 1, failureThreshold: 2 },
+          livenessProbe: {
+            ...exec('test', '-e', '/state/well'),
+            ...PATIENT,
+            periodSeconds: 1,
+            failureThreshold: 2,
+          },
         }),
       ],
     },
@@ -227,7 +236,9 @@ const PROBES_AND_HOOKS: readonly ComparedPod[] = [
     name: 'unready',
     spec: {
       containers: [
-        sh(SERVE, { readinessProbe: { ...exec('sh', '-c', 'echo no; exit 1'), periodSeconds: 2 } }),
+        sh(SERVE, {
+          readinessProbe: { ...exec('sh', '-c', 'echo no; exit 1'), ...PATIENT, periodSeconds: 2 },
+        }),
       ],
     },
     isAtRest: isRunning,
@@ -238,7 +249,7 @@ const PROBES_AND_HOOKS: readonly ComparedPod[] = [
       ...NEVER,
       containers: [
         sh('trap "exit 5" TERM; while :; do sleep 1 & wait $!; done', {
-          startupProbe: { ...exec('false'), periodSeconds: 1, failureThreshold: 1 },
+          startupProbe: { ...exec('false'), ...PATIENT, periodSeconds: 1, failureThreshold: 1 },
         }),
       ],
     },
@@ -257,8 +268,13 @@ const PROBES_AND_HOOKS: readonly ComparedPod[] = [
           name: 'main',
           image: IMAGES.web,
           command: ['/web'],
-          readinessProbe: { httpGet: { path: '/', port: 8080 }, initialDelaySeconds: 3, periodSeconds: 5 },
-          livenessProbe: { tcpSocket: { port: 8080 }, initialDelaySeconds: 3, periodSeconds: 5 },
+          readinessProbe: {
+            httpGet: { path: '/', port: 8080 },
+            ...PATIENT,
+            initialDelaySeconds: 3,
+            periodSeconds: 5,
+          },
+          livenessProbe: { tcpSocket: { port: 8080 }, ...PATIENT, initialDelaySeconds: 3, periodSeconds: 5 },
         },
       ],
     },
@@ -267,13 +283,16 @@ const PROBES_AND_HOOKS: readonly ComparedPod[] = [
   {
     name: 'http-refused',
     spec: {
-      containers: [sh(SERVE, { readinessProbe: { httpGet: { path: '/', port: 81 }, periodSeconds: 2 } })],
+      containers: [
+        sh(SERVE, { readinessProbe: { httpGet: { path: '/', port: 81 }, ...PATIENT, periodSeconds: 2 } }),
+      ],
     },
     isAtRest: isRunning,
   },
   {
     name: 'hooks',
     spec: {
+      ...LONG_GRACE,
       containers: [
         sh(SERVE, { lifecycle: { postStart: exec('true'), preStop: exec('sh', '-c', 'echo no; exit 3') } }),
       ],
