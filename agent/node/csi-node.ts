@@ -2,7 +2,9 @@
 // controller and the scheduler take the node for one without CSI (kubelet: volume/csi/nodeinfomanager).
 import type { ApiClient } from '../api/client.ts';
 import type { KubeObject } from '../api/objects.ts';
-import { AlreadyExistsError, NotFoundError } from '../lib/errors.ts';
+import { Backoff } from '../lib/backoff.ts';
+import { AlreadyExistsError, errorMessage, NotFoundError } from '../lib/errors.ts';
+import { sleep } from '../lib/sleep.ts';
 
 const PATH = '/apis/storage.k8s.io/v1/csinodes';
 
@@ -22,8 +24,32 @@ interface Options {
   readonly timeoutMs: number;
 }
 
+/** Returns when it is there. `onProblem` is told each failure, and undefined at the end. */
+export async function untilCSINode(
+  deps: {
+    readonly api: ApiClient;
+    readonly node: { readonly name: string; readonly uid: () => string };
+    readonly onProblem: (problem: string | undefined) => void;
+  },
+  { signal }: { signal: AbortSignal },
+): Promise<void> {
+  const { api, node, onProblem } = deps;
+  const backoff = new Backoff({ initialMs: 500, maxMs: 30_000, jitter: 0.5 });
+  while (!signal.aborted) {
+    try {
+      await ensureCSINode(api, { name: node.name, uid: node.uid() }, { signal });
+      onProblem(undefined);
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      onProblem(`CSINode is not yet initialized: ${errorMessage(error)}`);
+      await sleep(backoff.nextMs(), { signal });
+    }
+  }
+}
+
 /** One that a former Node of our name left behind is replaced. */
-export async function ensureCSINode(
+async function ensureCSINode(
   api: ApiClient,
   node: { readonly name: string; readonly uid: string },
   { signal }: { signal: AbortSignal },

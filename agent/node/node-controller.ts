@@ -7,9 +7,8 @@ import { nodePath } from '../api/paths.ts';
 import type { Config } from '../config/config.ts';
 import type { PodCgroups } from '../host/pod-cgroups.ts';
 import { settledOrAborted } from '../lib/abort.ts';
-import { Backoff } from '../lib/backoff.ts';
 import { systemClock } from '../lib/clock.ts';
-import { errorMessage, InvalidError } from '../lib/errors.ts';
+import { InvalidError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import { TaskGroup } from '../lib/task-group.ts';
@@ -20,7 +19,7 @@ import type { AddressResult } from './build-addresses.ts';
 import { buildNode } from './build-node.ts';
 import { buildStatus } from './build-status.ts';
 import { buildConditions, joinProblems, NO_PRESSURE, type NodePressure } from './conditions.ts';
-import { ensureCSINode } from './csi-node.ts';
+import { untilCSINode } from './csi-node.ts';
 import { LeaseKeeper } from './lease.ts';
 import { type MachineFacts, readMachineFacts, readNodeAddresses } from './machine-facts.ts';
 import { NodeEvents } from './node-events.ts';
@@ -236,10 +235,15 @@ export class NodeController {
       tasks.run(taskSignal => this.#lease.run({ signal: taskSignal }));
       tasks.run(taskSignal => this.#runRegistered(tasks, taskSignal));
     } else {
-      tasks.run(taskSignal => this.#standalone.run({ signal: taskSignal }));
-      tasks.run(taskSignal => this.#buildPodNetwork().run({ signal: taskSignal }));
+      tasks.run(taskSignal => this.#runStandalone(tasks, taskSignal));
     }
     await tasks.join();
+  }
+
+  async #runStandalone(tasks: TaskGroup, signal: AbortSignal): Promise<void> {
+    await this.#standalone.look({ signal });
+    tasks.run(taskSignal => this.#standalone.run({ signal: taskSignal }));
+    tasks.run(taskSignal => this.#buildPodNetwork().run({ signal: taskSignal }));
   }
 
   /** What needs the Node object, in the order in which it becomes true. */
@@ -318,22 +322,15 @@ export class NodeController {
   }
 
   async #runCSINode(signal: AbortSignal): Promise<void> {
-    const { name } = this.#settings.config.node;
-    const backoff = new Backoff({ initialMs: 500, maxMs: 30_000, jitter: 0.5 });
-    while (!signal.aborted) {
-      try {
-        const uid = this.#node.current()?.metadata.uid ?? '';
-        await ensureCSINode(this.#deps.api, { name, uid }, { signal });
-        this.#csiNodeProblem = undefined;
-        this.#writer.wake();
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#csiNodeProblem = `CSINode is not yet initialized: ${errorMessage(error)}`;
-        this.#writer.wake();
-        await sleep(backoff.nextMs(), { signal });
-      }
-    }
+    const node = {
+      name: this.#settings.config.node.name,
+      uid: () => this.#node.current()?.metadata.uid ?? '',
+    };
+    const onProblem = (problem: string | undefined): void => {
+      this.#csiNodeProblem = problem;
+      this.#writer.wake();
+    };
+    await untilCSINode({ api: this.#deps.api, node, onProblem }, { signal });
   }
 
   async #runAddresses(signal: AbortSignal): Promise<void> {

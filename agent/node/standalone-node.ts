@@ -28,14 +28,18 @@ export class StandaloneNode {
     this.#wakeup.wake();
   }
 
-  async run({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+  /** Once before `run`, so that nobody takes the Node for one without podCIDRs. */
+  async look({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     const { node, buildNode, lookAtAddresses, podCIDR = '' } = this.#deps;
-    const podCIDRs = podCIDR.split(',').filter(Boolean);
+    await lookAtAddresses({ signal });
+    const built = buildNode();
+    node.update({ ...built, spec: { ...built.spec, podCIDRs: podCIDR.split(',').filter(Boolean) } });
+  }
+
+  async run({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     while (!signal.aborted) {
-      await lookAtAddresses({ signal });
-      const built = buildNode();
-      node.update({ ...built, spec: { ...built.spec, podCIDRs } });
       await this.#wakeup.wait(LOOK_MS, { signal });
+      if (!signal.aborted) await this.look({ signal });
     }
   }
 }
