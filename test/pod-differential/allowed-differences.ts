@@ -55,4 +55,8 @@ export const ALLOWED_AFTER_DELETION: readonly AllowedDifference[] = [
     line: /^no-volume: podIPs?\b/,
     why: 'the kubelet makes the sandbox when the volumes are there; nodelet makes both at once',
   },
+  {
+    line: /^(?:elsewhere|forbidden-sysctl): (?:conditions|hostIPs?|(?:initC|c)ontainerStatuses|resources)\b/,
+    why: 'of a pod that it did not let in the kubelet tells containers that never were, in the moment in which it goes',
+  },
 ];

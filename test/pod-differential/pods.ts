@@ -418,6 +418,20 @@ const SURROUNDINGS: readonly ComparedPod[] = [
     isAtRest: phase('Succeeded'),
   },
   {
+    name: 'forbidden-sysctl',
+    spec: {
+      securityContext: { sysctls: [{ name: 'kernel.msgmax', value: '1' }] },
+      initContainers: [sh('true', { name: 'first' })],
+      containers: [sh(SERVE)],
+    },
+    isAtRest: phase('Failed'),
+  },
+  {
+    name: 'elsewhere',
+    spec: { nodeSelector: { there: 'is-none' }, containers: [sh(SERVE)] },
+    isAtRest: phase('Failed'),
+  },
+  {
     name: 'security',
     spec: {
       ...NEVER,
