@@ -1,5 +1,6 @@
 // Which credentials are for an image (pkg/credentialprovider keyring.go): host parts by shell pattern, paths by prefix,
 // the longer name first; pure.
+import { matchesGlob } from '../lib/glob.ts';
 import type { KeyringEntry, RegistryCredential } from './registry-credential.ts';
 
 const DEFAULT_REGISTRY = 'index.docker.io';
@@ -44,19 +45,6 @@ function splitName(name: string): SplitName {
   const authority = slash < 0 ? name : name.slice(0, slash);
   const [, host = authority, port = ''] = /^(.*?)(?::(\d+))?$/.exec(authority) ?? [];
   return { hostParts: host.split('.'), port, path: slash < 0 ? '' : name.slice(slash) };
-}
-
-// filepath.Match for one part of a host name: `*`, `?` and classes.
-function matchesGlob(glob: string, text: string): boolean {
-  const source = glob
-    .replaceAll(/[.+^${}()|\\]/g, String.raw`\$&`)
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  try {
-    return new RegExp(`^${source}$`).test(text);
-  } catch {
-    return false; // an unfinished class matches nothing
-  }
 }
 
 function isOfDefaultRegistry(repository: string): boolean {
