@@ -12,6 +12,8 @@ import type { Family, PortState, ServicePort } from './service-port.ts';
 
 // As kube-proxy: Services of another proxy, and headless ones, do not even arrive here.
 const SELECTOR = '!service.kubernetes.io/service-proxy-name,!service.kubernetes.io/headless';
+const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
+const MAX_TRIGGERS = 10;
 const FAMILIES: readonly Family[] = [4, 6];
 const NO_PORTS: readonly ServicePort[] = [];
 const NO_STATES: readonly PortState[] = [];
@@ -46,6 +48,9 @@ export class DesiredServices {
   readonly #slicesOf = new Map<ServiceKey, readonly string[]>();
   readonly #readers = new Set<{ changed: Set<ServiceKey>; readonly wake: () => void }>();
   readonly #endpointCounts: Record<Family, number> = { 4: 0, 6: 0 };
+  /** When the pods or the Service changed that slices not yet in the rules are about. */
+  readonly #triggers = new Map<string, number[]>();
+  readonly #startedAtMs = Date.now();
   #hasServices = false;
   #hasSlices = false;
 
@@ -77,6 +82,13 @@ export class DesiredServices {
       return slice?.family === family ? [slice] : [];
     });
     return ports.map(port => ({ port, endpoints: buildEndpoints(port, slices) }));
+  }
+
+  /** When the changes happened that have made their way into the slices since the last call. */
+  takeTriggers(key: ServiceKey, family: Family): readonly number[] {
+    const triggers = this.#triggers.get(`${family} ${key}`) ?? [];
+    this.#triggers.delete(`${family} ${key}`);
+    return triggers;
   }
 
   /** Wakes after every change once both lists are here. */
@@ -154,7 +166,16 @@ export class DesiredServices {
     this.#endpointCounts[slice.family] += countEndpoints(slice);
     this.#slices.set(key, { resourceVersion: object.metadata.resourceVersion, service, slice });
     this.#slicesOf.set(service, compactList([...(this.#slicesOf.get(service) ?? []), key]));
+    this.#noteTrigger(object, `${slice.family} ${service}`);
     this.#markChanged(service);
+  }
+
+  /** As kube-proxy: what happened before the start is not our delay. */
+  #noteTrigger({ metadata }: EndpointSlice, key: string): void {
+    const atMs = Date.parse(metadata.annotations?.[TRIGGER_TIME] ?? '');
+    if (!(atMs > this.#startedAtMs)) return;
+    // Some are not taken, those of a family without rules for one.
+    this.#triggers.set(key, [...(this.#triggers.get(key) ?? []), atMs].slice(-MAX_TRIGGERS));
   }
 
   #removeSlice(key: string): void {
@@ -207,9 +228,16 @@ function trimService({ metadata, spec, status }: Service): Service {
 }
 
 function trimSlice({ metadata, addressType, ports, endpoints }: EndpointSlice): EndpointSlice {
-  const { name, namespace = '', resourceVersion = '', labels } = metadata;
+  const { name, namespace = '', resourceVersion = '', labels, annotations } = metadata;
   const owner = labels?.[SERVICE_NAME_LABEL];
-  const trimmed = { name, namespace, resourceVersion, labels: owner ? { [SERVICE_NAME_LABEL]: owner } : {} };
+  const trigger = annotations?.[TRIGGER_TIME];
+  const trimmed = {
+    name,
+    namespace,
+    resourceVersion,
+    labels: owner ? { [SERVICE_NAME_LABEL]: owner } : {},
+    ...(trigger && { annotations: { [TRIGGER_TIME]: trigger } }),
+  };
   // Neither may be missing in the API, and both are null in practice.
   return {
     metadata: trimmed,

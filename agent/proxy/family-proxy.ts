@@ -1,14 +1,12 @@
 // Keeps the rules of one address family: writes what changed, all of it when in doubt, and notices when somebody else
 // touched them.
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
-import { Counter, Gauge, Histogram } from 'prom-client';
 import { type IptablesBackend, readIptablesVersion, restoreRules } from '../host/iptables.ts';
 import { readRulesGeneration } from '../host/iptables-generation.ts';
 import { readTables } from '../host/iptables-tables.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { NotFoundError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { metricsRegistry } from '../lib/metrics.ts';
 import { sleep } from '../lib/sleep.ts';
 import { Wakeup } from '../lib/wakeup.ts';
 import { BiteWriter } from './bite-writer.ts';
@@ -19,35 +17,7 @@ import { FamilyRules, missingJumps } from './family-rules.ts';
 import { planBites } from './plan-bites.ts';
 import type { ChainId, RuleContext, RulesetChange } from './ruleset.ts';
 import type { Family } from './service-port.ts';
-
-const FAMILY_LABEL: Readonly<Record<Family, string>> = { 4: 'IPv4', 6: 'IPv6' };
-const BUCKETS = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8, 16, 32];
-
-const syncDuration = new Histogram({
-  name: 'kubeproxy_sync_proxy_rules_duration_seconds',
-  help: 'Time to bring the rules of one IP family up to date',
-  labelNames: ['ip_family'],
-  buckets: BUCKETS,
-  registers: [metricsRegistry],
-});
-const lastSync = new Gauge({
-  name: 'kubeproxy_sync_proxy_rules_last_timestamp_seconds',
-  help: 'When the rules of one IP family were last brought up to date',
-  labelNames: ['ip_family'],
-  registers: [metricsRegistry],
-});
-const restoreFailures = new Counter({
-  name: 'kubeproxy_sync_proxy_rules_iptables_restore_failures_total',
-  help: 'Transactions that iptables-restore did not take, the xtables lock being held among other reasons',
-  labelNames: ['ip_family'],
-  registers: [metricsRegistry],
-});
-const repairs = new Counter({
-  name: 'nodelet_proxy_rules_repaired_total',
-  help: 'How often somebody else had removed rules and they were put back',
-  labelNames: ['ip_family'],
-  registers: [metricsRegistry],
-});
+import { FAMILY_LABEL, SyncMetrics } from './sync-metrics.ts';
 
 // A rolling update comes as a handful of events within milliseconds; more waiting would only be latency.
 const COALESCE_MS = 3;
@@ -95,6 +65,7 @@ export class FamilyProxy {
   readonly #logger: Logger;
   readonly #wakeup = new Wakeup();
   readonly #changes: ServiceChanges;
+  readonly #metrics: SyncMetrics;
   readonly #backoff = new Backoff(RETRY);
   #backend: IptablesBackend | undefined;
   /** undefined: what is in the kernel is not known, the next pass writes everything. */
@@ -116,9 +87,11 @@ export class FamilyProxy {
   constructor(deps: FamilyProxyDeps) {
     this.#deps = deps;
     this.#logger = deps.logger.child({ ipFamily: FAMILY_LABEL[deps.family] });
+    this.#metrics = new SyncMetrics(deps.family);
     this.#isInUse = deps.family === 4;
     this.#changes = deps.desired.follow(() => {
       this.#pendingSinceMs ??= Date.now();
+      this.#metrics.queued();
       this.#wakeup.wake();
     });
   }
@@ -160,8 +133,7 @@ export class FamilyProxy {
     } catch (error) {
       if (signal.aborted) return 0;
       this.#rules = undefined;
-      const { family } = this.#deps;
-      restoreFailures.inc({ ip_family: FAMILY_LABEL[family] });
+      this.#metrics.failed();
       const isFirst = this.#backoff.failures === 0;
       const isMissing = error instanceof NotFoundError;
       if (isFirst) {
@@ -190,16 +162,16 @@ export class FamilyProxy {
     const hasEndpointComments = this.#decideComments();
     const isKnown =
       this.#context === base && this.#rules?.context.hasEndpointComments === hasEndpointComments;
-    if (isKnown && !(await this.#isDamaged(signal))) {
+    const isPartial = isKnown && !(await this.#isDamaged(signal));
+    if (isPartial) {
       if (!(await this.#writeChanges(signal))) return;
     } else {
       await this.#writeAll({ ...base, hasEndpointComments }, signal);
       this.#context = base;
     }
     const durationMs = performance.now() - startedMs;
-    syncDuration.observe({ ip_family: FAMILY_LABEL[family] }, durationMs / 1000);
+    this.#metrics.synced(isPartial ? 'partial' : 'full', durationMs);
     this.#updatedAtMs = Date.now();
-    lastSync.set({ ip_family: FAMILY_LABEL[family] }, this.#updatedAtMs / 1000);
     await this.#rest(durationMs, signal);
   }
 
@@ -241,7 +213,9 @@ export class FamilyProxy {
   }
 
   async #tellWritten(): Promise<void> {
-    await this.#deps.onWritten({ family: this.#deps.family, services: this.#owed });
+    const { desired, family, onWritten } = this.#deps;
+    this.#metrics.programmed([...this.#owed].flatMap(key => desired.takeTriggers(key, family)));
+    await onWritten({ family, services: this.#owed });
     this.#owed.clear();
   }
 
@@ -323,7 +297,7 @@ export class FamilyProxy {
     this.#deepLookAtMs = performance.now() + (performance.now() - startedMs) * DEEP_LOOK_REST;
     this.#generation = generation;
     if (damage === undefined) return false;
-    repairs.inc({ ip_family: FAMILY_LABEL[this.#deps.family] });
+    this.#metrics.repaired();
     this.#logger.warn({ damage }, 'somebody removed Service rules, putting them back');
     this.#deps.onDamage();
     return true;
