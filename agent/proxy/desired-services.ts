@@ -24,6 +24,7 @@ export type ServiceKey = string;
 /** Which Services changed since a reader looked last. */
 export interface ServiceChanges {
   readonly isPending: boolean;
+  readonly pending: ReadonlySet<ServiceKey>;
   take(): ReadonlySet<ServiceKey>;
 }
 
@@ -73,6 +74,11 @@ export class DesiredServices {
     return [...this.#services.keys()];
   }
 
+  /** Whether nothing was ever said of its endpoints, not even that there are none. */
+  awaitsEndpoints(key: ServiceKey): boolean {
+    return this.#services.has(key) && !this.#slicesOf.has(key);
+  }
+
   /** The service ports of one Service with their endpoints; none when the Service has no such family or is gone. */
   portStates(key: ServiceKey, family: Family): readonly PortState[] {
     const ports = this.#services.get(key)?.[family === 4 ? 'ipv4' : 'ipv6'] ?? NO_PORTS;
@@ -98,6 +104,9 @@ export class DesiredServices {
     return {
       get isPending() {
         return reader.changed.size > 0;
+      },
+      get pending() {
+        return reader.changed;
       },
       take: () => {
         const { changed } = reader;

@@ -21,6 +21,9 @@ import { FAMILY_LABEL, SyncMetrics } from './sync-metrics.ts';
 
 // A rolling update comes as a handful of events within milliseconds; more waiting would only be latency.
 const COALESCE_MS = 3;
+// The slice of a new Service is a few milliseconds behind it. Rules that refuse until then would have it wait for a whole
+// transaction, 50 ms with ten thousand Services.
+const FIRST_ENDPOINTS_MS = 25;
 // A storm of changes takes half of a core at most; a handful in a row does not wait.
 const BUSY_SHARE = 0.5;
 const MAX_CREDIT_MS = 500;
@@ -116,10 +119,23 @@ export class FamilyProxy {
     let delayMs = LOOK_EVERY_MS;
     while (!signal.aborted) {
       await this.#wakeup.wait(delayMs, { signal });
-      if (this.#changes.isPending) await sleep(COALESCE_MS, { signal });
+      if (this.#changes.isPending) await this.#gather(signal);
       if (signal.aborted) return;
       delayMs = await this.#attempt(signal);
     }
+  }
+
+  async #gather(signal: AbortSignal): Promise<void> {
+    if (this.#areAllNew()) await this.#wakeup.wait(FIRST_ENDPOINTS_MS, { signal });
+    if (!this.#areAllNew()) await sleep(COALESCE_MS, { signal });
+  }
+
+  /** Services without rules and without endpoints so far, and nothing else. */
+  #areAllNew(): boolean {
+    const { desired } = this.#deps;
+    const isNew = (key: ServiceKey): boolean =>
+      desired.awaitsEndpoints(key) && this.#rules?.states(key).length === 0;
+    return [...this.#changes.pending].every(isNew);
   }
 
   /** Milliseconds until the next look. */
