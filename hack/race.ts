@@ -141,7 +141,7 @@ async function takeTurn(
     [['burst', 'burst-delete', 'idle', 'api-load', 'restart'], async () => await raceCrowd(contestantTurn)],
     // Last, for the many Services stay until the turn is over.
     [
-      ['service-change', 'service-add', 'service-initial'],
+      ['service-change', 'service-add', 'service-connect', 'service-initial'],
       async () => await raceServices(contestantTurn, serviceCounts),
     ],
   ];

@@ -14,6 +14,7 @@ export const ROWS = [
   'exec',
   'service-change',
   'service-add',
+  'service-connect',
   'service-initial',
   'logs',
   'api-load',
@@ -31,7 +32,7 @@ export interface Goal {
 export interface Figure {
   readonly row: RowName;
   readonly title: string;
-  readonly unit: 'ms' | 's' | '%' | 'MB' | '1/min' | 'kB/min' | 'ms/GB' | '';
+  readonly unit: 'ms' | 'µs' | 's' | '%' | 'MB' | '1/min' | 'kB/min' | 'ms/GB' | '';
   readonly goals: readonly Goal[];
 }
 
@@ -43,9 +44,9 @@ const exactly = (atMost: number): Goal => ({ of: 'p99', atMost, times: 'value' }
 export type ServiceCount = 1000 | 5000 | 10000;
 export const SERVICE_COUNTS: readonly ServiceCount[] = [1000, 5000, 10000];
 
-type ServiceGoals = Readonly<Record<'change' | 'add' | 'initial' | 'memory', number>>;
+type ServiceGoals = Readonly<Record<'change' | 'add' | 'connect' | 'initial' | 'memory', number>>;
 type ServiceFigures<N extends ServiceCount> = Record<
-  `service${'Change' | 'Add' | 'Initial' | 'Memory'}${N}`,
+  `service${'Change' | 'Add' | 'Connect' | 'Initial' | 'Memory'}${N}`,
   Figure
 >;
 
@@ -63,6 +64,12 @@ function serviceFigures<N extends ServiceCount>(count: N, goals: ServiceGoals): 
       unit: 'ms',
       goals: [half(goals.add)],
     },
+    [`serviceConnect${count}`]: {
+      row: 'service-connect',
+      title: `connect() to the last of ${count} Services`,
+      unit: 'µs',
+      goals: [half(goals.connect)],
+    },
     [`serviceInitial${count}`]: {
       row: 'service-initial',
       title: `start to last of ${count} Services`,
@@ -76,7 +83,7 @@ function serviceFigures<N extends ServiceCount>(count: N, goals: ServiceGoals): 
       goals: [half(goals.memory)],
     },
   };
-  return figures as ServiceFigures<N>; // the four keys above, with the count at the end
+  return figures as ServiceFigures<N>; // the keys above, with the count at the end
 }
 
 export const FIGURES = {
@@ -110,9 +117,9 @@ export const FIGURES = {
   restartRestarts: { row: 'restart', title: 'containers restarted', unit: '', goals: [exactly(0)] },
   restartFlips: { row: 'restart', title: 'pods seen not Ready', unit: '', goals: [exactly(0)] },
   exec: { row: 'exec', title: 'kubectl exec POD -- true', unit: 'ms', goals: [half(1)] },
-  ...serviceFigures(1000, { change: 1, add: 0.1, initial: 0.5, memory: 1 }),
-  ...serviceFigures(5000, { change: 0.3, add: 0.1, initial: 0.5, memory: 1 }),
-  ...serviceFigures(10000, { change: 0.1, add: 0.1, initial: 0.5, memory: 0.5 }),
+  ...serviceFigures(1000, { change: 1, add: 0.1, connect: 1, initial: 0.5, memory: 1 }),
+  ...serviceFigures(5000, { change: 0.3, add: 0.1, connect: 1, initial: 0.5, memory: 1 }),
+  ...serviceFigures(10000, { change: 0.1, add: 0.1, connect: 0.5, initial: 0.5, memory: 0.5 }),
   logRead: { row: 'logs', title: 'kubectl logs of 1 GB', unit: 'ms/GB', goals: [half(1)] },
   logFollow: { row: 'logs', title: 'line written to line seen', unit: 'ms', goals: [exactly(20)] },
   apiRequests: { row: 'api-load', title: 'requests', unit: '1/min', goals: [half(0.5)] },

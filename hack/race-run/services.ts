@@ -1,37 +1,44 @@
 // Service rows: how long a change of one Service among many takes to reach the packets, a new Service, and a start from
 // empty tables. The Service that is looked at is the last of them.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { endpointSlicesPath } from '../../agent/api/paths.ts';
 import { AlreadyExistsError, NotFoundError, UnavailableError } from '../../agent/lib/errors.ts';
 import { sleep } from '../../agent/lib/sleep.ts';
 import type { FigureName, ServiceCount } from './figures.ts';
 import { readMemory } from './process-usage.ts';
+import {
+  answerAt,
+  type Destination,
+  findLastService,
+  startServers,
+  timeConnections,
+} from './service-packets.ts';
 import { SERVERS } from './service-peer.ts';
 import type { ContestantTurn, Turn } from './turn.ts';
 
 const NAMESPACE = 'race';
 const SERVICES = `/api/v1/namespaces/${NAMESPACE}/services`;
 const SLICES = endpointSlicesPath.replace('/endpointslices', `/namespaces/${NAMESPACE}/endpointslices`);
-const PEER = join(import.meta.dirname, 'service-peer.ts');
 const WRITERS = 16;
 const SAMPLES = 5;
 // kube-proxy gathers changes for a second after each; a sample begins when it is idle again.
 const PAUSE_MS = 1_700;
 const SETTLE_MS = 3_000;
+const REST_MS = 15_000; // as before the memory of the idle row
 const PORT = 80;
 // Of the part of the range that is not handed out by itself.
-const PROBE_ADDRESS = '10.96.0.200';
-const ADDED_ADDRESS = '10.96.0.201';
+const PROBE = { address: '10.96.0.200', port: PORT };
+const ADDED = { address: '10.96.0.201', port: PORT };
+// Endpoints of all the other Services: the node itself.
+const ENDPOINT_RANGES = ['10.245.0.0/16', '10.246.0.0/16'];
 
 export async function raceServices(
   contestantTurn: ContestantTurn,
   counts: readonly ServiceCount[],
 ): Promise<void> {
   const { turn } = contestantTurn;
-  const servers = startPeer(turn, ['serve']);
+  const servers = startServers(turn);
   try {
+    await routeEndpoints(turn, 'replace');
     await createLast(turn);
     let present = 1;
     for (const count of counts.toSorted((a, b) => a - b)) {
@@ -39,6 +46,7 @@ export async function raceServices(
       present = count;
       await turn.attempt(`change at ${count}`, async () => await change(turn, count));
       await turn.attempt(`add at ${count}`, async () => await add(turn, count));
+      await turn.attempt(`connect at ${count}`, async () => await connectToLast(turn, count));
       if (turn.has('service-initial')) {
         await turn.attempt(`initial at ${count}`, async () => await initial(contestantTurn, count));
       }
@@ -46,6 +54,13 @@ export async function raceServices(
   } finally {
     servers.kill();
     await removeServices(turn);
+    await routeEndpoints(turn, 'delete');
+  }
+}
+
+async function routeEndpoints({ arena, signal }: Turn, what: 'replace' | 'delete'): Promise<void> {
+  for (const range of ENDPOINT_RANGES) {
+    await arena.node.node.execOk('ip', ['route', what, 'local', range, 'dev', 'lo'], { signal });
   }
 }
 
@@ -71,27 +86,27 @@ async function createMore(turn: Turn, present: number, count: number): Promise<v
   const write = async (): Promise<void> => {
     for (const index of next) {
       const far = [`10.245.${index >> 8}.${index & 255}`, `10.246.${index >> 8}.${index & 255}`];
-      await createService(turn, `many-${index}`, undefined, far, 8080);
+      await createService(turn, `many-${index}`, undefined, far, SERVERS['other'] ?? 0);
     }
   };
   await Promise.all(Array.from({ length: WRITERS }, write));
   // One more answers when all before it have their rules.
-  await createService(turn, 'added', ADDED_ADDRESS, [turn.arena.node.node.address], SERVERS['old'] ?? 0);
-  await answerAt(turn, ADDED_ADDRESS, 'old');
+  await createService(turn, 'added', ADDED.address, [turn.arena.node.node.address], SERVERS['old'] ?? 0);
+  await answerAt(turn, ADDED, 'old');
   await removeAdded(turn);
   await sleep(SETTLE_MS, turn);
 }
 
 /** The Service that is looked at. */
 async function createLast(turn: Turn): Promise<void> {
-  await createService(turn, 'last', PROBE_ADDRESS, [turn.arena.node.node.address], SERVERS['old'] ?? 0);
-  await answerAt(turn, PROBE_ADDRESS, 'old');
+  await createService(turn, 'last', PROBE.address, [turn.arena.node.node.address], SERVERS['old'] ?? 0);
+  await answerAt(turn, PROBE, 'old');
 }
 
 async function change(turn: Turn, count: ServiceCount): Promise<void> {
   for (let sample = 0; sample < SAMPLES; sample += 1) {
     const wanted = sample % 2 === 0 ? 'new' : 'old';
-    await measure(turn, `serviceChange${count}`, PROBE_ADDRESS, wanted, async () => {
+    await measure(turn, `serviceChange${count}`, PROBE, wanted, async () => {
       await writeSlice(turn, 'last', [turn.arena.node.node.address], SERVERS[wanted] ?? 0);
     });
   }
@@ -100,8 +115,8 @@ async function change(turn: Turn, count: ServiceCount): Promise<void> {
 
 async function add(turn: Turn, count: ServiceCount): Promise<void> {
   for (let sample = 0; sample < SAMPLES; sample += 1) {
-    await measure(turn, `serviceAdd${count}`, ADDED_ADDRESS, 'new', async () => {
-      await createService(turn, 'added', ADDED_ADDRESS, [turn.arena.node.node.address], SERVERS['new'] ?? 0);
+    await measure(turn, `serviceAdd${count}`, ADDED, 'new', async () => {
+      await createService(turn, 'added', ADDED.address, [turn.arena.node.node.address], SERVERS['new'] ?? 0);
     });
     await removeAdded(turn);
     await sleep(PAUSE_MS, turn);
@@ -112,14 +127,20 @@ async function removeAdded(turn: Turn): Promise<void> {
   for (const path of [SERVICES, SLICES]) await turn.arena.api.delete(`${path}/added`, undefined, turn);
 }
 
+async function connectToLast(turn: Turn, count: ServiceCount): Promise<void> {
+  if (!turn.has('service-connect')) return;
+  for (const time of await timeConnections(turn, await findLastService(turn)))
+    turn.add(`serviceConnect${count}`, time);
+}
+
 async function initial({ turn, contestant }: ContestantTurn, count: ServiceCount): Promise<void> {
   await contestant.stop();
   await turn.arena.node.node.execOk('sh', ['-c', FLUSH], turn);
-  const answer = answerAt(turn, PROBE_ADDRESS, 'old');
+  const answer = answerAt(turn, PROBE, 'old');
   await contestant.start(turn);
   const startedAtMs = await contestant.startedAtMs();
   turn.add(`serviceInitial${count}`, (await answer).atMs - startedAtMs);
-  await sleep(SETTLE_MS, turn);
+  await sleep(REST_MS, turn);
   turn.add(`serviceMemory${count}`, (await readMemory(await contestant.findPids())).anonymousMb);
 }
 
@@ -172,42 +193,14 @@ async function orPresent(work: Promise<unknown>): Promise<void> {
 async function measure(
   turn: Turn,
   figure: FigureName,
-  address: string,
+  destination: Destination,
   wanted: string,
   act: () => Promise<void>,
 ): Promise<void> {
-  const answer = answerAt(turn, address, wanted);
+  const answer = answerAt(turn, destination, wanted);
   await answer.isWaiting;
   const startedAtMs = performance.now();
   await act();
   turn.add(figure, (await answer).atMs - startedAtMs);
   await sleep(PAUSE_MS, turn);
-}
-
-interface Answer extends Promise<{ readonly atMs: number }> {
-  readonly isWaiting: Promise<void>;
-}
-
-/** When a new connection from the node first reached the wanted server, by the clock of `performance.now()`. */
-function answerAt(turn: Turn, address: string, wanted: string): Answer {
-  const waiting = Promise.withResolvers<void>();
-  const peer = startPeer(turn, ['await', address, String(PORT), wanted]);
-  const read = async (): Promise<{ readonly atMs: number }> => {
-    if (!peer.stdout) throw new Error('no output of the client');
-    for await (const line of createInterface({ input: peer.stdout })) {
-      if (line === 'waiting') waiting.resolve();
-      const [, time] = /^answer ([\d.]+)$/.exec(line) ?? [];
-      if (time !== undefined) return { atMs: Number(time) - performance.timeOrigin };
-    }
-    throw new Error(`${address} never led to the server ${wanted}`);
-  };
-  return Object.assign(read(), { isWaiting: waiting.promise });
-}
-
-function startPeer({ arena, signal }: Turn, args: readonly string[]): ChildProcess {
-  const inNode = ['--target', String(arena.node.holderPid), '--net', process.execPath, PEER, ...args];
-  const peer = spawn('nsenter', inNode, { stdio: ['ignore', 'pipe', 'inherit'], signal });
-  // Ended by the signal, or never started: whoever reads its output sees it end.
-  peer.on('error', () => {});
-  return peer;
 }
