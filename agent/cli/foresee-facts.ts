@@ -5,6 +5,7 @@ import { endpointSlicesPath, nodePath, podsPath, servicesPath } from '../api/pat
 import type { Config } from '../config/config.ts';
 import { connectRuntime } from '../cri/connect.ts';
 import { foreseePod } from '../explain/foresee-pod.ts';
+import { foreseePulls } from '../explain/foresee-pulls.ts';
 import { foreseeRules } from '../explain/foresee-rules.ts';
 import type { ForeseenChange } from '../explain/foreseen.ts';
 import { readTables } from '../host/iptables-tables.ts';
@@ -15,8 +16,6 @@ import { readMachineFacts } from '../node/machine-facts.ts';
 import { buildAllocatable, isSameQuantity } from '../node/node-resources.ts';
 import { buildFilePod } from '../pod/adopt-static-pod.ts';
 import type { DesiredPod } from '../pod/desired-pod.ts';
-import { fullName } from '../pod/naming.ts';
-import { findContainer } from '../pod/pod-containers.ts';
 import { readManifests } from '../pod/read-manifests.ts';
 import { buildRuleContext } from '../proxy/build-rule-context.ts';
 import { buildServicePorts } from '../proxy/build-service-ports.ts';
@@ -67,7 +66,8 @@ export async function foreseePods(
     });
     const isPresent = async (image: string): Promise<boolean> =>
       (await connection.images.imageStatus({ image }, options)) !== undefined;
-    return [...containers, ...(await foreseePulls(containers, [...desired.values()], isPresent))];
+    const pods = [...desired.values()].map(({ pod }) => pod);
+    return [...containers, ...(await foreseePulls(containers, pods, isPresent))];
   } finally {
     connection.close();
   }
@@ -103,31 +103,6 @@ function endReason(observed: ObservedPod | undefined, desired: readonly DesiredP
   );
   if (namesake === undefined) return 'nobody asks for this pod here';
   return namesake.source === 'api' ? 'the pod was made anew' : 'its manifest has changed since';
-}
-
-async function foreseePulls(
-  containers: readonly ForeseenChange[],
-  desired: readonly DesiredPod[],
-  isPresent: (image: string) => Promise<boolean>,
-): Promise<readonly ForeseenChange[]> {
-  const users = new Map<string, string>();
-  for (const { pod } of desired) {
-    for (const { subject, change } of containers) {
-      const [podName, name = ''] = subject.split(' ');
-      const isOwn = podName === fullName(pod);
-      const container = isOwn && change !== 'ends' ? findContainer(pod.spec, name) : undefined;
-      if (container === undefined) continue;
-      const isAlways = container.imagePullPolicy === 'Always';
-      if (isAlways || !(await isPresent(container.image))) users.set(container.image, subject);
-    }
-  }
-  return [...users].map(([image, subject]) => ({
-    kind: 'image',
-    subject: image,
-    change: 'is pulled',
-    why: `for ${subject}`,
-    isDisturbing: false,
-  }));
 }
 
 // ---- Node
