@@ -30,6 +30,8 @@ export interface K3sJoined {
   readonly nodeIP: string;
   /** Fields of a KubeletConfiguration. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** The cluster makes Services reachable by something else than kube-proxy. */
+  readonly hasOtherProxy: boolean;
 }
 
 interface Options {
@@ -63,14 +65,20 @@ export async function joinK3s(request: K3sJoin, options: Options): Promise<K3sJo
   };
   await writeKubeconfig(request.kubeconfigPath, cluster, { kind: 'pem', path: store.currentPath });
   warnAboutTunnel(config, report);
-  return { nodeIP, settings: { ...settingsOf(config), tlsCertFile, tlsPrivateKeyFile } };
+  const settings = { ...settingsOf(config), tlsCertFile, tlsPrivateKeyFile };
+  return { nodeIP, settings, hasOtherProxy: config.DisableKubeProxy === true };
 }
 
+// The pods that k3s makes for each Service of the type LoadBalancer forward packets.
+const SERVICE_LB_SYSCTLS = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding'];
+
 /** What an agent of k3s tells its kubelet. */
-function settingsOf({ ClusterDNS, ClusterDomain }: K3sConfig): Record<string, unknown> {
+function settingsOf({ ClusterDNS, ClusterDNSs, ClusterDomain, DisableServiceLB }: K3sConfig) {
+  const clusterDNS = ClusterDNSs ?? (ClusterDNS === undefined ? [] : [ClusterDNS]);
   return {
-    ...(ClusterDNS === undefined ? {} : { clusterDNS: [ClusterDNS] }),
+    ...(clusterDNS.length === 0 ? {} : { clusterDNS }),
     ...(ClusterDomain === undefined ? {} : { clusterDomain: ClusterDomain }),
+    ...(DisableServiceLB === true ? {} : { allowedUnsafeSysctls: SERVICE_LB_SYSCTLS }),
     authentication: { anonymous: { enabled: false }, webhook: { enabled: true } },
     authorization: { mode: 'Webhook' },
     failSwapOn: false,

@@ -85,8 +85,13 @@ async function joinServerOfK3s(
     checkSameCluster((await readKubeconfig(paths.kubeconfig)).cluster.server, server);
   }
   const places = { kubeconfigPath: paths.kubeconfig, authorityPath: paths.authority, passwordPath };
-  const { nodeIP, settings } = await joinK3s({ ...request, ...places, server, token }, options);
-  await writeConfig({ ...request, nodeIP }, paths, { cluster: settings, bootstrapKubeconfig: undefined });
+  const joined = await joinK3s({ ...request, ...places, server, token }, options);
+  const { nodeIP, settings: cluster, hasOtherProxy } = joined;
+  await writeConfig({ ...request, nodeIP }, paths, {
+    cluster,
+    bootstrapKubeconfig: undefined,
+    hasOtherProxy,
+  });
   return { kind: 'joined', server, configPath: paths.config };
 }
 
@@ -142,6 +147,8 @@ async function findPresent(
 interface Settings {
   readonly cluster: Readonly<Record<string, unknown>>;
   readonly bootstrapKubeconfig: string | undefined;
+  /** Undefined: nobody has said so. */
+  readonly hasOtherProxy?: boolean;
 }
 
 async function bootstrap(
@@ -254,7 +261,7 @@ async function writeAuthority({ ca }: ClusterConfig, path: string): Promise<void
 async function writeConfig(
   { nodeName, nodeIP, certDir, source }: JoinRequest,
   paths: Paths,
-  { cluster, bootstrapKubeconfig }: Settings,
+  { cluster, bootstrapKubeconfig, hasOtherProxy = false }: Settings,
 ): Promise<void> {
   const before = (await ifThere(readFile(paths.config, 'utf8'))) ?? '';
   const nodelet = { kubeconfig: paths.kubeconfig, bootstrapKubeconfig, certDir, hostnameOverride: nodeName };
@@ -263,6 +270,7 @@ async function writeConfig(
     nodelet: nodeIP === undefined ? nodelet : { ...nodelet, nodeIP },
     clientCAFile: paths.authority,
     rotatesCertificates: source.kind !== 'k3s',
+    hasOtherProxy,
   });
   if (text !== before) await writeFileAtomic(paths.config, text, 0o644);
 }

@@ -1,6 +1,7 @@
 // What a k3s server offers to its agents: its CA, certificates for a node, the cluster's settings (k3s: pkg/server/handlers).
 
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { type ApiError, errorFromResponse } from '../api/errors.ts';
 import { DeniedError, InvalidError, UnavailableError } from '../lib/errors.ts';
 import { certificateBlocks } from '../lib/pem.ts';
 import { signCertificateRequest } from '../lib/x509.ts';
@@ -18,9 +19,12 @@ export interface K3sNode {
 /** What of the server's settings concerns an agent. */
 export interface K3sConfig {
   readonly ClusterDNS?: string;
+  /** One per family. */
+  readonly ClusterDNSs?: readonly string[] | null;
   readonly ClusterDomain?: string;
+  readonly DisableKubeProxy?: boolean;
+  readonly DisableServiceLB?: boolean;
   readonly EgressSelectorMode?: string;
-  readonly FlannelBackend?: string;
 }
 
 interface Options {
@@ -90,22 +94,30 @@ export class K3sServer {
     const headers = { ...question.headers, authorization: this.#token.authorization };
     const { status, text } = await askServer(this.#url, { ...question, ca: this.ca, headers }, options);
     if (status === 200) return text;
-    const reason = text.trim().split('\n')[0]?.slice(0, 200) ?? '';
+    const { path, body } = question;
+    const method = body === undefined ? 'GET' : 'POST';
+    throw this.#refusal(
+      errorFromResponse({ method, path, statusCode: status, body: text, retryAfter: undefined }),
+      status,
+    );
+  }
+
+  #refusal(error: ApiError, status: number): ApiError {
+    const { message } = error;
     if (status === 401) {
-      throw new DeniedError(`${this.#url} does not accept the token`, { code: 'Unauthorized' });
+      return new DeniedError(`${this.#url} does not accept the token`, { code: 'Unauthorized' });
     }
     if (status === 403) {
-      const advice = /password/i.test(reason)
+      const advice = /password/i.test(message)
         ? 'another machine has joined under this name: choose another --node-name, or delete that Node first'
         : 'is it the token of a server, or of agents?';
-      throw new DeniedError(`${this.#url} refuses: ${reason || 'forbidden'}; ${advice}`, {
-        code: 'Forbidden',
-      });
+      return new DeniedError(`${this.#url} refuses: ${message}; ${advice}`, { code: 'Forbidden' });
     }
-    const error = status === 503 || status === 429 ? UnavailableError : InvalidError;
-    throw new error(`${this.#url} answers HTTP ${status} to ${question.path}: ${reason}`, {
-      code: `HTTP${status}`,
-    });
+    const { code } = error;
+    if (error instanceof UnavailableError) {
+      return new UnavailableError(`${this.#url} cannot answer yet: ${message}; try again`, { code });
+    }
+    return new InvalidError(`${this.#url} answers: ${message}`, { code });
   }
 }
 

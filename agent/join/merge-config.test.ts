@@ -10,6 +10,7 @@ const settings = {
   nodelet: { kubeconfig: '/etc/nodelet/kubeconfig', bootstrapKubeconfig: undefined },
   clientCAFile: '/etc/nodelet/ca.crt',
   rotatesCertificates: true,
+  hasOtherProxy: false,
 };
 
 t.test('mergeConfig() fills an empty file', async t => {
@@ -30,6 +31,16 @@ t.test('mergeConfig() keeps what an administrator wrote, and is the same the sec
   t.match(parse(merged), { clusterDNS: ['10.0.0.53'], nodelet: { nodeIP: '10.0.0.7' } });
   t.equal(mergeConfig(merged, settings), merged);
 });
+
+t.test(
+  'mergeConfig() leaves Services to whatever else the cluster has, unless somebody says otherwise',
+  async t => {
+    const elsewhere = { ...settings, hasOtherProxy: true };
+    t.match(parse(mergeConfig('', elsewhere)), { nodelet: { proxy: { enabled: false } } });
+    const said = 'nodelet:\n  proxy:\n    enabled: true\n';
+    t.match(parse(mergeConfig(said, elsewhere)), { nodelet: { proxy: { enabled: true } } });
+  },
+);
 
 t.test('mergeConfig() refuses what it cannot read', async t => {
   t.throws(() => mergeConfig('a: [', settings), { message: /not valid YAML/ });

@@ -11,12 +11,14 @@ export interface JoinSettings {
   readonly clientCAFile: string;
   /** Whether the cluster signs requests for new certificates by itself. */
   readonly rotatesCertificates: boolean;
+  /** Something else makes Services reachable on all nodes of the cluster. */
+  readonly hasOtherProxy: boolean;
 }
 
 /** What an administrator has written stays, with its comments; the identity is what this join made. */
 export function mergeConfig(
   text: string,
-  { cluster, nodelet, clientCAFile, rotatesCertificates }: JoinSettings,
+  { cluster, nodelet, clientCAFile, rotatesCertificates, hasOtherProxy }: JoinSettings,
 ): string {
   const document = parseMapping(text);
   const defaults = { apiVersion: 'kubelet.config.k8s.io/v1beta1', kind: 'KubeletConfiguration', ...cluster };
@@ -30,6 +32,8 @@ export function mergeConfig(
     if (value === undefined) document.deleteIn(['nodelet', key]);
     else document.setIn(['nodelet', key], value);
   }
+  const isProxySaid = document.hasIn(['nodelet', 'proxy', 'enabled']);
+  if (hasOtherProxy && !isProxySaid) document.setIn(['nodelet', 'proxy', 'enabled'], false);
   return document.toString();
 }
 

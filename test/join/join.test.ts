@@ -153,7 +153,13 @@ t.test('a token of k3s, and each wrong one', async t => {
   t.match(first.out, 'egress-selector-mode', 'what will not work is said');
   t.match(nodes.get(node.name), /^[0-9a-f]{32}$/);
   const config: unknown = parse(readFileSync(join(node.directory, 'config.yaml'), 'utf8'));
-  t.match(config, { clusterDNS: ['10.43.0.10'], clusterDomain: 'k3s.local', rotateCertificates: false });
+  t.match(config, {
+    clusterDNS: ['10.43.0.10', 'fd43::a'],
+    clusterDomain: 'k3s.local',
+    rotateCertificates: false,
+    allowedUnsafeSysctls: ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding'],
+    nodelet: { proxy: { enabled: false } },
+  });
   const serving = new X509Certificate(readFileSync(join(node.directory, 'serving.crt')));
   t.match(serving.subjectAltName, `DNS:${node.name}, DNS:localhost, IP Address:127.0.0.1`);
   // The client certificate is one that the cluster knows.
@@ -195,5 +201,5 @@ t.test('a token of k3s, and each wrong one', async t => {
   t.match(noK3s.err, /is no server of k3s/);
   const nobody = await runJoin(other, '127.0.0.1:9', '--token', token);
   t.equal(nobody.code, 69);
-  t.match(twin.err, /another machine has joined under this name/);
+  t.match(twin.err, /refuses: unable to verify password .*; another machine has joined under this name/);
 });

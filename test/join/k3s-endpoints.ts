@@ -47,15 +47,23 @@ function answer(
   authority: CertificateAuthority,
   nodes: Map<string, string>,
 ): void {
-  const say = (status: number, text: string): void => void response.writeHead(status).end(text);
+  const say = (status: number, text: string): void =>
+    void response.writeHead(status).end(status === 200 ? text : failure(status, text));
   if (request.url === '/cacerts') return say(200, authority.certificate);
   const expected = `Basic ${Buffer.from(`node:${PASSWORD}`).toString('base64')}`;
-  if (request.headers.authorization !== expected) return say(401, 'Unauthorized');
+  if (request.headers.authorization !== expected) return say(401, 'not authorized');
   switch (request.url) {
     case '/v1-k3s/config':
       return say(
         200,
-        JSON.stringify({ ClusterDNS: '10.43.0.10', ClusterDomain: 'k3s.local', EgressSelectorMode: 'agent' }),
+        JSON.stringify({
+          ClusterDNS: '10.43.0.10',
+          ClusterDNSs: ['10.43.0.10', 'fd43::a'],
+          ClusterDomain: 'k3s.local',
+          DisableKubeProxy: true,
+          DisableServiceLB: false,
+          EgressSelectorMode: 'agent',
+        }),
       );
     case '/v1-k3s/client-ca.crt':
       return say(200, authority.certificate);
@@ -65,6 +73,11 @@ function answer(
     default:
       return say(404, 'not found');
   }
+}
+
+/** Its errors are those of an API server. */
+function failure(code: number, message: string): string {
+  return JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', message, code });
 }
 
 /** The client certificate for the key of the request; the serving one with a key, as servers do that take no request. */
@@ -81,7 +94,7 @@ function issue(
   if (name === '') return say(400, 'node name not set');
   if (password === '') return say(400, 'node password not set');
   if ((nodes.get(name) ?? password) !== password)
-    return say(403, 'Node password rejected, duplicate hostname');
+    return say(403, `unable to verify password for node ${name}: hash does not match`);
   nodes.set(name, password);
   if (url === '/v1-k3s/client-kubelet.crt') {
     return say(200, signRequest(body, authority, name) + authority.certificate);
