@@ -127,7 +127,8 @@ t.test('version and help go to stdout and end well', async t => {
     node: process.version,
   });
   t.equal((await run(['--version'])).out, (await run(['version'])).out);
-  for (const args of [['--help'], ['run', '--help'], ['config', 'show', '--help']]) {
+  t.equal((await run(['help', 'config', 'show'])).out, (await run(['config', 'show', '--help'])).out);
+  for (const args of [['--help'], ['help'], ['run', '--help'], ['config', 'show', '--help']]) {
     const { code, out, err } = await run(args);
     t.equal(code, EXIT_OK);
     t.match(out, /^Usage: nodelet/);

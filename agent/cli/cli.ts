@@ -15,8 +15,9 @@ import { complain } from './output.ts';
 import { VERSION_LINE } from './version.ts';
 
 /** Runs one command line (without node and script) and returns the exit code. */
-export async function runCli(args: readonly string[], deps: CliDeps): Promise<number> {
+export async function runCli(typed: readonly string[], deps: CliDeps): Promise<number> {
   const { output } = deps;
+  const args = typed[0] === 'help' ? [...typed.slice(1), '--help'] : typed; // what people try first
   let exitCode = EXIT_OK;
   const exit = (code: number): void => {
     exitCode = code;
