@@ -21,14 +21,6 @@ const RIVALS: readonly Rival[] = [
       fail(`k3s runs (pid ${pid}) and brings a kubelet of its own`, 'systemctl disable --now k3s-agent k3s'),
   },
   {
-    name: 'kube-proxy',
-    say: ({ pid }) =>
-      warn(
-        `kube-proxy runs (pid ${pid}): it writes the same chains`,
-        'kubectl -n kube-system delete daemonset kube-proxy, once every node has nodelet',
-      ),
-  },
-  {
     name: 'firewalld',
     say: ({ pid }) =>
       warn(`firewalld runs (pid ${pid}) and may drop what pods send`, 'systemctl disable --now firewalld'),
@@ -37,15 +29,39 @@ const RIVALS: readonly Rival[] = [
 
 export const rivals: Check = {
   name: 'rivals',
-  run: () => {
+  run: ({ config }) => {
     const processes = listProcesses();
     const remarks = RIVALS.flatMap(({ name, say }) => {
       const found = processes.find(candidate => candidate.name === name);
       return found === undefined ? [] : [say(found)];
     });
+    remarks.push(...judgeProxies(processes, config.proxy.proxyEnabled));
     return remarks.length > 0 ? remarks : [ok('none')];
   },
 };
+
+// What makes Services reachable in a cluster without kube-proxy.
+const OTHER_PROXIES = new Set(['cilium-agent', 'calico-node', 'kube-router']);
+
+/** Services want one hand: not two, and not none. */
+function judgeProxies(processes: readonly RunningProcess[], isProxy: boolean): readonly Remark[] {
+  const kubeProxy = processes.find(({ name }) => name === 'kube-proxy');
+  if (isProxy && kubeProxy !== undefined) {
+    return [
+      warn(
+        `kube-proxy runs (pid ${kubeProxy.pid}): it writes the same chains`,
+        'set nodelet.proxy.enabled: false; or, once every node has nodelet, kubectl -n kube-system delete daemonset kube-proxy',
+      ),
+    ];
+  }
+  if (isProxy || kubeProxy !== undefined || processes.some(({ name }) => OTHER_PROXIES.has(name))) return [];
+  return [
+    warn(
+      'nodelet.proxy.enabled is false and no kube-proxy runs: Services are not reachable from here',
+      'set nodelet.proxy.enabled: true, then systemctl restart nodelet',
+    ),
+  ];
+}
 
 const LISTENING = '0A'; // TCP_LISTEN in proc(5) net/tcp
 

@@ -170,9 +170,10 @@ async function bootstrap(
     const store = new CertificateStore(request.certDir, 'kubelet-client');
     await issue(api, store, request, options);
     await writeKubeconfig(paths.kubeconfig, cluster, { kind: 'pem', path: store.currentPath });
-    if (source.kind !== 'token') return { cluster: settings, bootstrapKubeconfig: paths.bootstrapKubeconfig };
+    const found = { cluster: settings, hasOtherProxy: await hasKubeProxy(api, options) };
+    if (source.kind !== 'token') return { ...found, bootstrapKubeconfig: paths.bootstrapKubeconfig };
     await rm(paths.bootstrapKubeconfig); // a token is for one join
-    return { cluster: settings, bootstrapKubeconfig: undefined };
+    return { ...found, bootstrapKubeconfig: undefined };
   });
 }
 
@@ -232,6 +233,18 @@ async function readClusterSettings(api: ApiClient, options: Options): Promise<Re
   }
 }
 
+/** kubeadm's clusters have one on every node, and let who joins read its settings. */
+async function hasKubeProxy(api: ApiClient, options: Options): Promise<boolean> {
+  try {
+    const path = configMapPath('kube-system', 'kube-proxy');
+    await api.get(path, { ...options, timeoutMs: REQUEST_TIMEOUT_MS });
+    return true;
+  } catch (error) {
+    if (error instanceof NotFoundError || isForbidden(error)) return false;
+    throw error;
+  }
+}
+
 /** A kubeconfig that works already, of the node itself. */
 async function takeKubeconfig(request: JoinRequest, from: string, options: Options): Promise<Settings> {
   const user = await withClient(request, from, async api => await whoIs(api, options));
@@ -259,10 +272,12 @@ async function writeAuthority({ ca }: ClusterConfig, path: string): Promise<void
 }
 
 async function writeConfig(
-  { nodeName, nodeIP, certDir, source }: JoinRequest,
+  { nodeName, nodeIP, certDir, source, report }: JoinRequest,
   paths: Paths,
   { cluster, bootstrapKubeconfig, hasOtherProxy = false }: Settings,
 ): Promise<void> {
+  if (hasOtherProxy)
+    report('this cluster has a kube-proxy: nodelet leaves Services to it, unless told otherwise');
   const before = (await ifThere(readFile(paths.config, 'utf8'))) ?? '';
   const nodelet = { kubeconfig: paths.kubeconfig, bootstrapKubeconfig, certDir, hostnameOverride: nodeName };
   const text = mergeConfig(before, {

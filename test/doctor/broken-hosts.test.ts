@@ -1,7 +1,8 @@
 // Hosts that are broken in one way each, in namespaces of their own, and what `nodelet doctor` says about each.
 import '../host/private-namespaces.ts';
 import { execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -349,11 +350,24 @@ t.test('another program on our port', async t => {
   t.match(await ask('ports', {}), [{ status: 'fail', message: 'port 10250 is taken by another program' }]);
 });
 
-t.test('a kubelet beside us', async t => {
-  mkdirSync(join(scratch, 'bin'));
-  copyFileSync('/bin/sleep', join(scratch, 'bin/kubelet'));
-  const kubelet = spawn(join(scratch, 'bin/kubelet'), ['60']);
-  t.teardown(() => kubelet.kill());
-  const remarks = await ask('rivals', {});
-  t.match(remarks[0], { status: 'fail', mend: 'systemctl disable --now kubelet' });
-});
+const WITHOUT_PROXY = { config: 'nodelet: { proxy: { enabled: false } }\n' };
+const RIVALS: readonly (readonly [beside: string | undefined, host: Host, expected: object])[] = [
+  ['kubelet', {}, { status: 'fail', mend: 'systemctl disable --now kubelet' }],
+  ['kube-proxy', {}, { status: 'warn', message: /writes the same chains/ }],
+  ['kube-proxy', WITHOUT_PROXY, { status: 'ok' }],
+  [undefined, WITHOUT_PROXY, { status: 'warn', message: /no kube-proxy runs/ }],
+];
+for (const [beside, host, expected] of RIVALS) {
+  t.test(`${beside ?? 'nobody'} beside us, ${host.config ?? 'as configured by default'}`, async t => {
+    const program = mkdtempSync(join(scratch, 'bin-'));
+    if (beside !== undefined) {
+      copyFileSync('/bin/sleep', join(program, beside));
+      const running = spawn(join(program, beside), ['60']);
+      t.teardown(async () => {
+        running.kill('SIGKILL');
+        await once(running, 'exit');
+      });
+    }
+    t.match(await ask('rivals', host), [expected]);
+  });
+}
