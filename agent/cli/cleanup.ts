@@ -1,10 +1,13 @@
+import { readdir } from 'node:fs/promises';
 import { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { restoreRules } from '../host/iptables.ts';
 import { readTables } from '../host/iptables-tables.ts';
+import { listLinks, removeLink } from '../host/links.ts';
 import { listRoutes, ROUTE_PROTOCOL, removeRoute } from '../host/routes.ts';
 import { errorMessage, NotFoundError } from '../lib/errors.ts';
-import { removeConflist } from '../node/cni-directory.ts';
+import { ifThere } from '../lib/if-there.ts';
+import { readCNIDirectory, removeConflist } from '../node/cni-directory.ts';
 import { planCleanup } from '../proxy/plan-cleanup.ts';
 import { addConfigFlags, loadCommandConfig } from './config-flags.ts';
 import { EXIT_FAILURE, EXIT_OK, type Exit } from './exit-codes.ts';
@@ -29,7 +32,8 @@ export async function cleanUp(config: Config, output: Output): Promise<number> {
     ['IPv4 rules', async () => await removeRules(4, signal)],
     ['IPv6 rules', async () => await removeRules(6, signal)],
     ['routes to other nodes', removeRoutes],
-    ['CNI configuration', async () => await removeConflist(config.network.cniConfDir).then(() => 1)],
+    ['bridge of the pods', async () => await removeBridge(config.network)],
+    ['CNI configuration', async () => Number(await removeConflist(config.network.cniConfDir))],
   ];
   let exitCode = EXIT_OK;
   for (const [what, run] of steps) {
@@ -61,4 +65,14 @@ async function removeRoutes(): Promise<number> {
   ).flat();
   for (const { destination } of routes) await removeRoute(destination);
   return routes.length;
+}
+
+/** Ours while our configuration is there; one that still has a pod on it stays. */
+async function removeBridge({ cniConfDir, bridgeName }: Config['network']): Promise<number> {
+  const { ownContent } = await readCNIDirectory(cniConfDir);
+  const pods = await ifThere(readdir(`/sys/class/net/${bridgeName}/brif`));
+  const link = (await listLinks()).find(({ name }) => name === bridgeName);
+  if (ownContent === undefined || link === undefined || pods?.length !== 0) return 0;
+  await removeLink(link.index);
+  return 1;
 }

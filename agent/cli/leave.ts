@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
@@ -9,7 +9,10 @@ import type { Config } from '../config/config.ts';
 import { connectRuntime, type RuntimeConnection } from '../cri/connect.ts';
 import { ensureUnmountedBelow } from '../host/mounts.ts';
 import { drainNode } from '../join/drain-node.ts';
-import { errorMessage, NotFoundError, UnavailableError } from '../lib/errors.ts';
+import { errorMessage, InvalidError, NotFoundError, UnavailableError } from '../lib/errors.ts';
+import { ifThere, pathExists } from '../lib/if-there.ts';
+import { LOG_LINK_DIRECTORY } from '../pod/naming.ts';
+import { checkpointPaths } from '../resources/resource-checkpoint.ts';
 import { cleanUp } from './cleanup.ts';
 import { addConfigFlags, loadCommandConfig } from './config-flags.ts';
 import { connectApi } from './connect-api.ts';
@@ -22,9 +25,11 @@ interface LeaveOptions {
   readonly timeout: string;
 }
 
+const KUBEADM_KUBECONFIG = '/etc/kubernetes/kubelet.conf';
+
 const EXPLANATION = `
-It moves the pods away, stops nodelet.service, ends what still runs, and removes the pods' volumes, packet rules, routes,
-certificates and the kubeconfig. The configuration stays. The Node object goes too, where the node may delete it.
+It moves the pods away, stops nodelet.service, ends what still runs, and removes the pods' volumes and logs, packet rules,
+routes, certificates and the kubeconfig. The configuration stays. The Node object goes too, where the node may delete it.
 
 It may be said again: a machine that is half gone goes on from there.`;
 
@@ -49,6 +54,7 @@ interface LeaveSettings {
 async function leave(config: Config, settings: LeaveSettings, output: Output): Promise<void> {
   const say = (line: string): void => output.out(`${line}\n`);
   const { signal } = new AbortController();
+  await checkWhoseNode(config);
   const api = await connect(config, settings, say, signal);
   try {
     if (api !== undefined && settings.isDraining) {
@@ -63,6 +69,7 @@ async function leave(config: Config, settings: LeaveSettings, output: Output): P
     await checkAgentIsGone();
     await endPods(config, say, signal);
     await removeVolumes(config);
+    await removeLogs(config);
     await cleanUp(config, output);
     if (api !== undefined) await deleteNode(api, config.node.name, say, signal);
   } finally {
@@ -70,6 +77,15 @@ async function leave(config: Config, settings: LeaveSettings, output: Output): P
   }
   await removeCredentials(config);
   say('this machine is no node any more');
+}
+
+/** What kubeadm has made, kubeadm takes apart. */
+async function checkWhoseNode({ api }: Config): Promise<void> {
+  const isOurs = api.kubeconfigPath !== undefined && (await pathExists(api.kubeconfigPath));
+  if (isOurs || !(await pathExists(KUBEADM_KUBECONFIG))) return;
+  const text =
+    'kubeadm has made this machine a node: `kubectl drain` it, then `kubeadm reset` and `nodelet cleanup` here';
+  throw new InvalidError(text, { code: 'Kubeadm' });
 }
 
 /** Undefined where there is nothing to reach the API server by, or where it is not to be asked. */
@@ -146,6 +162,19 @@ async function removeVolumes({ pods }: Config): Promise<void> {
   const directory = join(pods.rootDir, 'pods');
   await ensureUnmountedBelow(directory);
   await rm(directory, { recursive: true, force: true });
+  for (const path of Object.values(checkpointPaths(pods.rootDir))) await rm(path, { force: true });
+}
+
+/** Of the pods that ended here just now, and the links to them; the others' went with their pods. */
+async function removeLogs({ pods }: Config): Promise<void> {
+  for (const name of (await ifThere(readdir(pods.podLogsDir))) ?? []) {
+    await rm(join(pods.podLogsDir, name), { recursive: true, force: true });
+  }
+  for (const name of (await ifThere(readdir(LOG_LINK_DIRECTORY))) ?? []) {
+    const path = join(LOG_LINK_DIRECTORY, name);
+    const target = await readlink(path).catch(() => ''); // somebody's file
+    if (target.startsWith(`${pods.podLogsDir}/`)) await rm(path, { force: true });
+  }
 }
 
 async function deleteNode(

@@ -2,10 +2,11 @@
 import { errnoName } from './errors.ts';
 import { formatIP, type IPFamily } from './ip-address.ts';
 import { errorOf } from './libc.ts';
-import { requestDump, requestOne } from './netlink.ts';
+import { requestChange, requestDump, requestOne } from './netlink.ts';
 import { parseAttributes, uint32 } from './netlink-message.ts';
 
 // linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h
+const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
 const RTM_GETADDR = 22;
 const IFINFOMSG_BYTES = 16;
@@ -57,6 +58,15 @@ export async function findLink(index: number): Promise<Link | undefined> {
   if (typeof reply !== 'number') return parseLink(reply.body);
   if (errnoName(reply) === 'ENODEV') return undefined;
   throw errorOf(what, reply);
+}
+
+/** One that is not there is removed. */
+export async function removeLink(index: number): Promise<void> {
+  const header = Buffer.alloc(IFINFOMSG_BYTES);
+  header.writeInt32LE(index, 4);
+  const what = `remove link ${index}`;
+  const errno = await requestChange(what, { type: RTM_DELLINK, flags: 0, header, attributes: [] });
+  if (errno !== 0 && errnoName(errno) !== 'ENODEV') throw errorOf(what, errno);
 }
 
 export function listAddresses(): Promise<readonly LinkAddress[]> {

@@ -45,6 +45,8 @@ export async function hasPlugin(directories: readonly string[], name: string): P
   return found.some(facts => facts?.isFile());
 }
 
-export async function removeConflist(path: string): Promise<void> {
-  await rm(join(path, CONFLIST_NAME), { force: true });
+/** Whether there was one. */
+export async function removeConflist(path: string): Promise<boolean> {
+  const removed = rm(join(path, CONFLIST_NAME)).then(() => true);
+  return (await ifThere(removed)) ?? false;
 }

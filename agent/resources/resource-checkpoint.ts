@@ -136,10 +136,15 @@ export interface ResourceCheckpoints {
 }
 
 /** The kubelet's two files. */
+export function checkpointPaths(rootDir: string) {
+  return { allocated: `${rootDir}/allocated_pods_state`, actuated: `${rootDir}/actuated_pods_state` };
+}
+
 export async function openResourceCheckpoints(rootDir: string, logger: Logger): Promise<ResourceCheckpoints> {
+  const paths = checkpointPaths(rootDir);
   const [allocated, actuated] = await Promise.all([
-    ResourceCheckpoint.open(`${rootDir}/allocated_pods_state`, logger),
-    ResourceCheckpoint.open(`${rootDir}/actuated_pods_state`, logger),
+    ResourceCheckpoint.open(paths.allocated, logger),
+    ResourceCheckpoint.open(paths.actuated, logger),
   ]);
   return { allocated, actuated };
 }
