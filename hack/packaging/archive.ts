@@ -1,7 +1,7 @@
 // The tree as archives. Owner, times and order of the files do not depend on who builds, or when.
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { NODELET_VERSION } from '../../agent/config/version.ts';
+import { KUBERNETES_VERSION, NODELET_VERSION } from '../../agent/config/version.ts';
 import { runOk } from '../sandbox/run.ts';
 
 interface ArchiveOptions {
@@ -77,7 +77,7 @@ Priority: optional
 Depends: ${DEPENDS.join(', ')}
 Conflicts: kubelet
 Replaces: kubelet
-Provides: kubelet
+Provides: kubelet (= ${KUBERNETES_VERSION.slice(1)})
 Description: kubelet and kube-proxy in one daemon
  Makes a Linux machine a node of a Kubernetes cluster: runs its pods in
  containerd, reports their status, and makes Services reachable.
@@ -112,9 +112,14 @@ if [ "$1" = purge ]; then
   rm -rf --one-file-system /etc/nodelet /var/lib/nodelet /var/cache/nodelet/compiled /run/nodelet
   rmdir --ignore-fail-on-non-empty /var/cache/nodelet 2>/dev/null || true
   rm -f /etc/systemd/system/multi-user.target.wants/nodelet.service
-  rm -f /etc/systemd/system/multi-user.target.wants/kubelet.service
-  rm -rf --one-file-system /var/lib/kubelet/pki
-  rmdir --ignore-fail-on-non-empty /var/lib/kubelet/pods /var/lib/kubelet 2>/dev/null || true
+  # Ours is gone by now: whose kubelet is there has its service, and the node's certificates go on being used.
+  if [ ! -e /usr/bin/kubelet ]; then
+    rm -f /etc/systemd/system/multi-user.target.wants/kubelet.service
+    if [ ! -e /etc/kubernetes/kubelet.conf ]; then
+      rm -rf --one-file-system /var/lib/kubelet/pki /var/lib/kubelet/image_manager
+      rmdir --ignore-fail-on-non-empty /var/lib/kubelet/pods /var/lib/kubelet 2>/dev/null || true
+    fi
+  fi
 fi
 `,
 };

@@ -12,9 +12,11 @@ import { formatManPage } from './man-page.ts';
 
 const LIBRARY = 'usr/lib/nodelet';
 
-// The flags of systemd/nodelet.service, for commands that are typed.
+// The flags of systemd/nodelet.service, for commands that are typed; also where the tarball lies unpacked.
 const LAUNCHER = `#!/bin/sh
-exec /${LIBRARY}/node --max-semi-space-size=1 /${LIBRARY}/main.js "$@"
+self=$(readlink -f "$0")
+library=\${self%/usr/bin/*}/${LIBRARY}
+exec "$library/node" --max-semi-space-size=1 "$library/main.js" "$@"
 `;
 
 export async function writeTree(root: string, { signal }: { readonly signal: AbortSignal }): Promise<void> {
