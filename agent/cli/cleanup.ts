@@ -9,7 +9,7 @@ import { errorMessage, NotFoundError } from '../lib/errors.ts';
 import { ifThere } from '../lib/if-there.ts';
 import { readCNIDirectory, removeConflist } from '../node/cni-directory.ts';
 import { planCleanup } from '../proxy/plan-cleanup.ts';
-import { addConfigFlags, loadCommandConfig } from './config-flags.ts';
+import { addConfigFlags, loadPresentConfig } from './config-flags.ts';
 import { EXIT_FAILURE, EXIT_OK, type Exit } from './exit-codes.ts';
 import { complain, type Output } from './output.ts';
 
@@ -21,7 +21,7 @@ export function cleanupCommand(output: Output, exit: Exit): Command {
     '\nStop nodelet first: it puts back what is missing. Pods and volumes are not touched.',
   );
   return addConfigFlags(command).action(async () => {
-    const { config } = await loadCommandConfig(command);
+    const { config } = await loadPresentConfig(command);
     exit(await cleanUp(config, output));
   });
 }

@@ -6,6 +6,7 @@ import { type ConfigInput, checkRunnable, type LoadedConfig, loadConfig } from '
 import { flagName, formatProblem, type Problem } from '../config/origin.ts';
 import { DEFAULT_CONFIG_PATH } from '../config/sources.ts';
 import { InvalidError } from '../lib/errors.ts';
+import { findAgentProcess } from './agent-process.ts';
 
 interface ShownFlag {
   readonly placeholder: string;
@@ -56,9 +57,13 @@ export function addConfigFlags(command: Command): Command {
   });
   return command.addHelpText(
     'after',
-    '\nEvery other flag of the kubelet is accepted too: see `nodelet config fields`. Flags win over files.',
+    `\nEvery other flag of the kubelet is accepted too: see \`nodelet config fields\`. Flags win over files.${
+      command.name() === 'run' || command.name() === 'leave' ? '' : WITHOUT_FLAGS
+    }`,
   );
 }
+
+const WITHOUT_FLAGS = '\nWithout any, they are those of the agent that runs here: nodelet, or a kubelet.';
 
 const FLAG_LONGS: ReadonlySet<string> = new Set(FLAGS.map(({ name }) => `--${name}`));
 
@@ -97,14 +102,24 @@ type Loaded = Extract<LoadedConfig, { kind: 'loaded' }>;
 
 /** The configuration a command was given. Throws InvalidError with a line for each mistake. */
 export async function loadCommandConfig(command: Command): Promise<Loaded> {
-  const loaded = await loadConfig(readConfigInput(command));
+  return await load(readConfigInput(command));
+}
+
+/** As the agent that runs here was started, unless the command line says something else. */
+export async function loadPresentConfig(command: Command): Promise<Loaded> {
+  const input = readConfigInput(command);
+  const isBare = input.flags.length === 0 && input.configPath === undefined && input.configDir === undefined;
+  return await load((isBare ? findAgentProcess()?.input : undefined) ?? input);
+}
+
+async function load(input: ConfigInput): Promise<Loaded> {
+  const loaded = await loadConfig(input);
   if (loaded.kind === 'loaded') return loaded;
   throw wrongConfiguration(loaded.problems);
 }
 
 /** The same, if `nodelet run` can do something with it. */
-export async function loadRunnableConfig(command: Command): Promise<Loaded> {
-  const loaded = await loadCommandConfig(command);
+export function checkRunnableConfig(loaded: Loaded): Loaded {
   const problems = checkRunnable(loaded.config);
   if (problems.length > 0) throw wrongConfiguration(problems);
   return loaded;

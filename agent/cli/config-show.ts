@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { parse } from 'yaml';
 import { describeSettings, formatSettings } from '../config/describe.ts';
-import { addConfigFlags, loadCommandConfig } from './config-flags.ts';
+import { addConfigFlags, loadPresentConfig } from './config-flags.ts';
 import { complain, formatJson, type Output } from './output.ts';
 
 export function configShowCommand(output: Output): Command {
@@ -10,7 +10,7 @@ export function configShowCommand(output: Output): Command {
     .option('--origin', 'say where each value came from: file and line, flag, or default')
     .option('--json', 'print JSON');
   return addConfigFlags(command).action(async () => {
-    const { settings, notices } = await loadCommandConfig(command);
+    const { settings, notices } = await loadPresentConfig(command);
     for (const notice of notices) complain(output, notice);
     const { origin, json } = command.opts<{ origin?: boolean; json?: boolean }>();
     const hasOrigins = origin ?? false;

@@ -5,7 +5,7 @@ import { connectRuntime } from '../cri/connect.ts';
 import { examine } from '../doctor/examine.ts';
 import type { ApiProbe, DoctorContext, Finding } from '../doctor/finding.ts';
 import { errorMessage, NotFoundError } from '../lib/errors.ts';
-import { addConfigFlags, loadCommandConfig } from './config-flags.ts';
+import { addConfigFlags, loadPresentConfig } from './config-flags.ts';
 import { connectApi } from './connect-api.ts';
 import { EXIT_FAILURE, EXIT_OK, type Exit } from './exit-codes.ts';
 import { formatJson, type Output } from './output.ts';
@@ -21,7 +21,7 @@ export function doctorCommand(output: Output, exit: Exit): Command {
       '\nIt changes nothing. Exit code 1 says that something fails; warnings alone are 0.',
     );
   return addConfigFlags(command).action(async (options: { readonly json?: true; readonly all?: true }) => {
-    const { config } = await loadCommandConfig(command);
+    const { config } = await loadPresentConfig(command);
     const { signal } = new AbortController();
     const findings = await examine(doctorContext(config), { signal });
     const failures = findings.filter(({ status }) => status === 'fail').length;

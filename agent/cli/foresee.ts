@@ -2,10 +2,12 @@ import { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { type DescribedSetting, describeSettings } from '../config/describe.ts';
 import { NODELET_VERSION } from '../config/version.ts';
+import { listProcesses } from '../doctor/look.ts';
 import { foreseeSettings } from '../explain/foresee-settings.ts';
+import type { ForeseenChange } from '../explain/foreseen.ts';
 import { type ForeseenPlan, formatForeseen } from '../explain/format-foreseen.ts';
 import { errorMessage } from '../lib/errors.ts';
-import { addConfigFlags, loadRunnableConfig } from './config-flags.ts';
+import { addConfigFlags, checkRunnableConfig, loadPresentConfig } from './config-flags.ts';
 import { connectApi } from './connect-api.ts';
 import { EXIT_FAILURE, EXIT_OK, type Exit } from './exit-codes.ts';
 import { foreseeNode, foreseePods, foreseeServiceRules, readNode } from './foresee-facts.ts';
@@ -20,12 +22,12 @@ and asks API server, runtime and kernel as \`run\` with the same flags would. Ex
 
 Examples:
   nodelet plan --config ./new.yaml           # before the file goes to /etc/nodelet and the service restarts
-  nodelet plan --config /var/lib/kubelet/config.yaml --kubeconfig /etc/kubernetes/kubelet.conf`;
+  nodelet plan                               # this program in the place of the kubelet, or of the nodelet, that runs`;
 
 export function planCommand(output: Output, exit: Exit): Command {
   const command = new Command('plan').option('--json', 'print JSON').addHelpText('after', EXPLANATION);
   return addConfigFlags(command).action(async (options: { readonly json?: true }) => {
-    const { config, settings } = await loadRunnableConfig(command);
+    const { config, settings } = checkRunnableConfig(await loadPresentConfig(command));
     const plan = await foresee(config, describeSettings(settings));
     output.out(options.json ? formatJson(plan) : formatForeseen(plan));
     exit(plan.changes.some(({ isDisturbing }) => isDisturbing) ? EXIT_FAILURE : EXIT_OK);
@@ -51,9 +53,17 @@ async function foresee(config: Config, settings: readonly DescribedSetting[]): P
       ...(await foreseeNode(config, node, options)),
       ...(await foreseePods(config, api, options)),
       ...rules,
+      ...foreseeOtherProxy(config),
     ];
     return { from, version: NODELET_VERSION, changes, unknown };
   } finally {
     await api.close();
   }
+}
+
+/** Whose rules are those of Services, where two would write them. */
+function foreseeOtherProxy({ proxy }: Config): readonly ForeseenChange[] {
+  if (!proxy.proxyEnabled || !listProcesses().some(({ name }) => name === 'kube-proxy')) return [];
+  const why = 'both write the same chains: --service-proxy=false leaves Services to it';
+  return [{ kind: 'rules', subject: 'kube-proxy', change: 'runs beside nodelet', why, isDisturbing: false }];
 }

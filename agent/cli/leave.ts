@@ -82,7 +82,8 @@ async function leave(config: Config, settings: LeaveSettings, output: Output): P
 /** What kubeadm has made, kubeadm takes apart. */
 async function checkWhoseNode({ api }: Config): Promise<void> {
   const isOurs = api.kubeconfigPath !== undefined && (await pathExists(api.kubeconfigPath));
-  if (isOurs || !(await pathExists(KUBEADM_KUBECONFIG))) return;
+  if ((isOurs && api.kubeconfigPath !== KUBEADM_KUBECONFIG) || !(await pathExists(KUBEADM_KUBECONFIG)))
+    return;
   const text =
     'kubeadm has made this machine a node: `kubectl drain` it, then `kubeadm reset` and `nodelet cleanup` here';
   throw new InvalidError(text, { code: 'Kubeadm' });

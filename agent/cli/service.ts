@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { formatTrace } from '../explain/format-trace.ts';
 import { traceService } from '../explain/service-trace.ts';
-import { addConfigFlags, loadCommandConfig } from './config-flags.ts';
+import { addConfigFlags, loadPresentConfig } from './config-flags.ts';
 import { EXIT_FAILURE, EXIT_OK, type Exit, usageError } from './exit-codes.ts';
 import type { Output } from './output.ts';
 import { gatherTraceFacts, type TracedService } from './trace-facts.ts';
@@ -17,7 +17,7 @@ export function serviceCommand(output: Output, exit: Exit): Command {
     );
   addConfigFlags(trace).action(async (reference: string, options: { readonly ipv6?: true }) => {
     const service = parseReference(reference);
-    const { config } = await loadCommandConfig(trace);
+    const { config } = await loadPresentConfig(trace);
     const facts = await gatherTraceFacts(config, service, options.ipv6 ? 6 : 4);
     const result = traceService(facts);
     output.out(formatTrace(facts, result));

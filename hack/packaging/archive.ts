@@ -109,7 +109,7 @@ fi
 `,
   postrm: `[ -d /run/systemd/system ] && systemctl daemon-reload || true
 if [ "$1" = purge ]; then
-  rm -rf --one-file-system /etc/nodelet /var/lib/nodelet /var/cache/nodelet/compiled /run/nodelet
+  rm -rf --one-file-system /etc/nodelet /etc/default/nodelet /var/lib/nodelet /var/cache/nodelet/compiled /run/nodelet
   rmdir --ignore-fail-on-non-empty /var/cache/nodelet 2>/dev/null || true
   rm -f /etc/systemd/system/multi-user.target.wants/nodelet.service
   # Ours is gone by now: whose kubelet is there has its service, and the node's certificates go on being used.

@@ -1,10 +1,13 @@
 // nodelet under the kubelet's name, for kubeadm and for what else expects `kubelet` and kubelet.service.
 import { KUBERNETES_VERSION } from '../../agent/config/version.ts';
 
-/** /usr/bin/kubelet: its version is what kubeadm compares with its own. */
+/**
+ * /usr/bin/kubelet: its version is what kubeadm compares with its own. NODELET_EXTRA_ARGS is for flags that a kubelet which
+ * comes back would not know.
+ */
 export const KUBELET_LAUNCHER = `#!/bin/sh
 case " $* " in *" --version "*) echo "Kubernetes ${KUBERNETES_VERSION}"; exit 0 ;; esac
-exec /usr/lib/nodelet/node --max-old-space-size=384 --max-semi-space-size=1 /usr/lib/nodelet/main.js run "$@"
+exec /usr/lib/nodelet/node --max-old-space-size=384 --max-semi-space-size=1 /usr/lib/nodelet/main.js run "$@" $NODELET_EXTRA_ARGS
 `;
 
 // As kubeadm's own drop-in for kubelet.service has it.
@@ -12,6 +15,7 @@ const EXEC_START = `Environment=KUBELET_KUBECONFIG_ARGS="--bootstrap-kubeconfig=
 Environment=KUBELET_CONFIG_ARGS="--config=/var/lib/kubelet/config.yaml"
 EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
 EnvironmentFile=-/etc/default/kubelet
+EnvironmentFile=-/etc/default/nodelet
 ExecStart=/usr/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS`;
 
 /** nodelet.service with kubeadm's files in the place of nodelet's own. */

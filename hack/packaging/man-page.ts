@@ -46,6 +46,10 @@ const FILES: readonly (readonly [string, string])[] = [
     'KubeletConfiguration with a nodelet section; `nodelet config fields` lists every field.',
   ],
   ['/etc/nodelet/kubeconfig', 'How the API server is reached.'],
+  [
+    '/etc/default/nodelet',
+    'NODELET_EXTRA_ARGS, flags for nodelet where it runs as kubelet.service with the files of kubeadm.',
+  ],
   ['/var/lib/kubelet/pki', "The node's certificates; they are renewed by themselves."],
   ['/var/lib/kubelet/pods', 'Volumes of the pods.'],
   ['/var/log/pods', 'What containers print.'],
@@ -70,6 +74,7 @@ const EXAMPLES: readonly (readonly [string, string])[] = [
   ],
   ['See what is wrong with this machine, and how it is mended:', 'nodelet doctor'],
   ['See what another configuration would change before it is in place:', 'nodelet plan --config ./new.yaml'],
+  ['See what it would change to run nodelet in the place of the kubelet that runs:', 'nodelet plan'],
   ['Follow what the service says about one pod:', 'journalctl -u nodelet -f POD=web-1'],
 ];
 
