@@ -4,7 +4,9 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunResult } from '../../hack/sandbox/run.ts';
 
-const POLL_MS = 200; // the agent does not tell when a command has ended
+// The agent does not tell when a command has ended, and each question costs the emulated machine a line in its journal.
+const FIRST_POLL_MS = 100;
+const MAX_POLL_MS = 2_000;
 const ANSWER_TIMEOUT_MS = 60_000; // of a machine whose processor is made of software
 
 interface Answer {
@@ -56,10 +58,10 @@ export class GuestAgent {
       'capture-output': true,
     });
     const { pid } = started as { readonly pid: number }; // guest-exec's answer
-    for (;;) {
+    for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(2 * pollMs, MAX_POLL_MS)) {
       const status = (await this.#ask('guest-exec-status', { pid })) as CommandStatus;
       if (!status.exited) {
-        await delay(POLL_MS, undefined, { signal });
+        await delay(pollMs, undefined, { signal });
         continue;
       }
       return {

@@ -7,6 +7,7 @@ import type { DebianDisk } from './debian-disk.ts';
 import { GuestAgent } from './guest-agent.ts';
 
 const BOOT_DEADLINE_MS = 180_000;
+const BOOT_POLL_MS = 500;
 const END_DEADLINE_MS = 150_000; // longer than the 90 s that systemd gives to what does not end
 
 interface Options {
@@ -65,7 +66,10 @@ export class VirtualMachine {
 
   /** Waits until systemd has started all it has to. */
   async untilBooted(options: Options): Promise<void> {
-    await waitFor(`${this.name} to boot`, () => this.#bootId(options), { deadlineMs: BOOT_DEADLINE_MS });
+    await waitFor(`${this.name} to boot`, () => this.#bootId(options), {
+      deadlineMs: BOOT_DEADLINE_MS,
+      pollMs: BOOT_POLL_MS,
+    });
     await this.exec('systemctl is-system-running --wait', options);
   }
 
@@ -75,7 +79,7 @@ export class VirtualMachine {
     await waitFor(
       `${this.name} to boot again`,
       async () => ![before, undefined].includes(await this.#bootId(options)),
-      { deadlineMs: BOOT_DEADLINE_MS + END_DEADLINE_MS },
+      { deadlineMs: BOOT_DEADLINE_MS + END_DEADLINE_MS, pollMs: BOOT_POLL_MS },
     );
     await this.untilBooted(options);
   }
