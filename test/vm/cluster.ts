@@ -7,6 +7,8 @@ export type ContainerState = readonly [name: string, id: string, state: string, 
 
 interface PodOptions {
   readonly resources?: object;
+  /** Of the pod as a whole. */
+  readonly podResources?: object;
   readonly command?: readonly string[];
   readonly restartPolicy?: 'Always' | 'Never';
 }
@@ -58,7 +60,12 @@ export class Cluster {
   /** A pod of busybox on the second machine. */
   async createPod(
     name: string,
-    { resources = {}, command = ['sh', '-c', OBEDIENT], restartPolicy = 'Always' }: PodOptions = {},
+    {
+      resources = {},
+      podResources,
+      command = ['sh', '-c', OBEDIENT],
+      restartPolicy = 'Always',
+    }: PodOptions = {},
   ): Promise<void> {
     const container = {
       name: 'main',
@@ -69,7 +76,13 @@ export class Cluster {
       volumeMounts: [{ name: 'ended', mountPath: '/ended' }],
     };
     const volumes = [{ name: 'ended', hostPath: { path: ENDED_DIRECTORY, type: 'DirectoryOrCreate' } }];
-    const spec = { nodeName: 'node-2', restartPolicy, containers: [container], volumes };
+    const spec = {
+      nodeName: 'node-2',
+      restartPolicy,
+      containers: [container],
+      volumes,
+      ...(podResources === undefined ? {} : { resources: podResources }),
+    };
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec };
     await this.kubectl(`apply -f - <<'END'\n${JSON.stringify(pod)}\nEND`);
   }
