@@ -129,6 +129,10 @@ export class ObjectStore {
 
   async #watch(entry: Entry, signal: AbortSignal): Promise<void> {
     const { kind, namespace, name } = entry;
+    if (!this.#client.hasServer) {
+      this.#set(entry, ABSENT);
+      return;
+    }
     const logger = this.#logger.child({ object: `${kind}/${namespace}/${name}` });
     const query = { fieldSelector: `metadata.name=${name}` };
     try {
