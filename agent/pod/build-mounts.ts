@@ -25,6 +25,8 @@ export type Mounts =
 
 type Mount = { readonly kind: 'ok'; readonly mount: MountInput } | (Mounts & { kind: 'refused' });
 
+const PATH_MAX = 4096; // limits.h: no path is longer
+
 const PROPAGATION = {
   HostToContainer: 'PROPAGATION_HOST_TO_CONTAINER',
   Bidirectional: 'PROPAGATION_BIDIRECTIONAL',
@@ -65,11 +67,15 @@ export function buildSubPath(
 ): { readonly kind: 'ok'; readonly subPath: string } | (Mounts & { kind: 'refused' }) {
   if (subPathExpr === '') return { kind: 'ok', subPath };
   const missing = new Set<string>();
-  const expanded = expandVariables(subPathExpr, name => {
-    const value = variables.get(name);
-    if (!value) missing.add(name);
-    return value;
-  });
+  const expanded = expandVariables(
+    subPathExpr,
+    name => {
+      const value = variables.get(name);
+      if (!value) missing.add(name);
+      return value;
+    },
+    PATH_MAX,
+  );
   if (missing.size === 0) return { kind: 'ok', subPath: expanded };
   return { kind: 'refused', message: `missing value for ${[...missing].sort().join(', ')}` };
 }
@@ -87,7 +93,7 @@ function buildMount(mount: VolumeMount, index: number, input: MountsInput): Moun
   return {
     kind: 'ok',
     mount: {
-      containerPath: absolutePath(expandVariables(mount.mountPath, name => variables.get(name))),
+      containerPath: absolutePath(expandVariables(mount.mountPath, name => variables.get(name), PATH_MAX)),
       hostPath: subPaths.get(index) ?? volume.hostPath,
       readonly: mount.readOnly === true || volume.isReadOnly,
       recursiveReadOnly: recursive.isRecursive,
@@ -115,7 +121,7 @@ function buildImageMount(
   return {
     kind: 'ok',
     mount: {
-      containerPath: absolutePath(expandVariables(mount.mountPath, name => variables.get(name))),
+      containerPath: absolutePath(expandVariables(mount.mountPath, name => variables.get(name), PATH_MAX)),
       image: { image: imageRef ?? reference, userSpecifiedImage: reference },
       imageSubPath: built.subPath,
       readonly: true,

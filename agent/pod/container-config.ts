@@ -6,7 +6,7 @@ import type { ImageUser } from '../image/image-outcome.ts';
 import { type PreparedVolume, volumeGroups } from '../volume/prepared-volume.ts';
 import { buildDevices, buildMounts, terminationMessagePath } from './build-mounts.ts';
 import { buildContainerResources } from './container-resources.ts';
-import { expandVariables } from './expansion.ts';
+import { expandAll } from './expansion.ts';
 import {
   buildContainerHash,
   CONTAINER_HASH_ANNOTATION,
@@ -58,14 +58,13 @@ export function buildContainerConfig(input: ContainerInput): ContainerConfigOutc
   if (mounts.kind === 'refused') return mounts;
   const devices = buildDevices(container, input.volumes);
   if (devices.kind === 'refused') return devices;
-  const expand = (text: string): string => expandVariables(text, name => variables.get(name));
   return {
     kind: 'ok',
     config: {
       metadata: { name: container.name, attempt },
       image: { image: input.imageRef, userSpecifiedImage: container.image },
-      command: (container.command ?? []).map(expand),
-      args: (container.args ?? []).map(expand),
+      command: expandAll(container.command ?? [], variables),
+      args: expandAll(container.args ?? [], variables),
       workingDir: container.workingDir ?? '',
       envs: [...variables].map(([key, value]) => ({ key, value: Buffer.from(value) })),
       mounts: withMappings(mounts.mounts, context),

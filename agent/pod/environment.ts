@@ -6,7 +6,7 @@ import { milliValue, wholeValue } from '../resources/quantity.ts';
 import { type Allocatable, buildObjectField, buildResourceField } from '../volume/build-downward-api.ts';
 import { findInEnvFile } from './env-file.ts';
 import type { ReadEnvironmentFile } from './environment-files.ts';
-import { expandVariables } from './expansion.ts';
+import { expandVariables, MAX_PROCESS_BYTES } from './expansion.ts';
 import { podNamespace } from './naming.ts';
 
 export interface EnvironmentSources {
@@ -32,6 +32,7 @@ type Value =
 
 export function buildEnvironment(pod: Pod, container: Container, sources: EnvironmentSources): Environment {
   const variables = new Map<string, string>();
+  let length = 0;
   for (const source of container.envFrom ?? []) {
     const failure = addAll(variables, source, sources);
     if (failure) return { kind: 'failed', message: failure };
@@ -39,7 +40,12 @@ export function buildEnvironment(pod: Pod, container: Container, sources: Enviro
   for (const variable of container.env ?? []) {
     const value = valueOf(pod, container, variable, variables, sources);
     if (value.kind === 'failed') return value;
-    if (value.kind === 'value') variables.set(variable.name, value.value);
+    if (value.kind !== 'value') continue;
+    variables.set(variable.name, value.value);
+    length += value.value.length;
+    if (length > MAX_PROCESS_BYTES) {
+      return { kind: 'failed', message: `the environment is longer than ${MAX_PROCESS_BYTES} bytes` };
+    }
   }
   for (const [name, value] of sources.serviceVariables) {
     if (!variables.has(name)) variables.set(name, value);
