@@ -5,7 +5,16 @@ import t from 'tap';
 import type { Pod, Service } from '../../agent/api/objects.ts';
 import { IMAGES } from '../../hack/sandbox/images.ts';
 import { CHECKOUT } from '../../hack/sandbox/paths.ts';
-import { ask, askOften, Backends, clusterIP, HTTP_PORT, nodePort } from '../proxy/backends.ts';
+import {
+  ask,
+  askByUDP,
+  askOften,
+  Backends,
+  clusterIP,
+  HTTP_PORT,
+  nodePort,
+  UDP_PORT,
+} from '../proxy/backends.ts';
 import { readyCondition, uidOf } from '../support/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { useOwnCluster } from './own-sandbox.ts';
@@ -99,6 +108,31 @@ t.test('flushed IPv6 rules are put back, health speaks of both families', async 
   t.match(JSON.parse(health), { status: { IPv4: { healthy: true }, IPv6: { healthy: true } } });
 });
 
+t.test('host ports of each protocol, on all addresses or on one; limits of bandwidth', async t => {
+  const [ipv4, ipv6] = [nodeAddressOf('node-1', 4), nodeAddressOf('node-1', 6)];
+  const ports = [
+    { containerPort: HTTP_PORT, hostPort: 8282 },
+    { containerPort: UDP_PORT, hostPort: 8282, protocol: 'UDP' as const },
+    { containerPort: HTTP_PORT, hostPort: 8283, hostIP: ipv4 },
+    { containerPort: HTTP_PORT, hostPort: 8283, hostIP: '127.0.0.1' },
+    { containerPort: HTTP_PORT, hostPort: 8284, hostIP: ipv6 },
+  ];
+  const annotations = { 'kubernetes.io/ingress-bandwidth': '8M', 'kubernetes.io/egress-bandwidth': '9M' };
+  await backends.createServer('ports', 'ports', 'node-1', { ports }, annotations);
+  for (const target of [`${ipv4}:8282`, `[${ipv6}]:8282`, `${ipv4}:8283`, `[${ipv6}]:8284`]) {
+    t.equal(await ask(node2, target), 'ports', target);
+  }
+  for (const port of [8282, 8283]) t.equal(await ask(node1, `127.0.0.1:${port}`), 'ports', `${port} here`);
+  t.equal(await askByUDP(node2, ipv4, 8282, 40_282), 'ports', 'UDP');
+  t.match(await ask(node2, `${ipv4}:8284`), /refused|Couldn't connect/, 'the port of another address');
+  const shaped = await node1.shell('tc qdisc show | grep tbf');
+  t.match(shaped, 'rate 8Mbit');
+  t.match(shaped, 'rate 9Mbit');
+  await cluster.deletePod('ports', 0);
+  const rules = "(iptables-save; ip6tables-save) | grep -c -- '--dport 828[234]' || true";
+  await waitFor('nothing to be left', async () => (await node1.shell(rules)) === '0\n');
+});
+
 t.test('what a runtime forgets without taking it off the network is released', async t => {
   const container = { image: IMAGES.web, ports: [{ containerPort: HTTP_PORT, hostPort: 8181 }] };
   const pod = await cluster.createPod('forgotten', { containers: [container] });
@@ -115,12 +149,19 @@ t.test('what a runtime forgets without taking it off the network is released', a
   t.equal(await node1.shell(`(${remains}) || true`), '1\n1\n', 'it is all still there');
 
   await node1.shell('touch -d "10 minutes ago" /var/lib/cni/results/* /run/nodelet/cni-ipam/nodelet/*');
+  await node1.shell('ip link set eth0 mtu 1400');
+  t.teardown(() => node1.shell('ip link set eth0 mtu 1500'));
   await node1.node.agent.ensureStarted({ signal });
   await waitFor('nothing to be left', async () => (await node1.shell(`(${remains}) || true`)) === '0\n0\n');
   t.match(await ask(node2, hostPort), /refused|Couldn't connect/);
   await cluster.createPod('next', { containers: [container] });
   await cluster.untilRunning('next');
   t.match(await ask(node2, hostPort), 'pod next', 'the port is free for the next one');
+  t.match(
+    await node1.shell('ip link show type veth'),
+    'mtu 1400',
+    'frames fit through the uplink as it is now',
+  );
   t.match(await ask(node1, `${inUrl(NEAR[0] ?? '')}:${HTTP_PORT}`), 'near', 'others keep what they have');
 });
 

@@ -6,7 +6,7 @@ import type { NodeView } from '../support/node-view.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 export const HTTP_PORT = 8080;
-const UDP_PORT = 8081;
+export const UDP_PORT = 8081;
 
 export class Backends {
   readonly #cluster: TestCluster;
@@ -16,7 +16,13 @@ export class Backends {
   }
 
   /** A server with the label `app`; named as its pod. */
-  async createServer(name: string, app: string, nodeName = 'node-1', more: object = {}): Promise<Pod> {
+  async createServer(
+    name: string,
+    app: string,
+    nodeName = 'node-1',
+    more: object = {},
+    annotations: Readonly<Record<string, string>> = {},
+  ): Promise<Pod> {
     const args = ['netexec', `--http-port=${HTTP_PORT}`, `--udp-port=${UDP_PORT}`];
     const containers = [
       { image: IMAGES.agnhost, args, ports: [{ name: 'http', containerPort: HTTP_PORT }], ...more },
@@ -24,7 +30,7 @@ export class Backends {
     await this.#cluster.createPod(
       name,
       { nodeName, terminationGracePeriodSeconds: 1, containers },
-      { labels: { app } },
+      { labels: { app }, annotations },
     );
     const pod = await this.#cluster.untilRunning(name);
     // The server listens a moment after its process runs.
