@@ -1,7 +1,7 @@
 import t from 'tap';
-import { findInEnvFile } from './env-file.ts';
+import { parseEnvFile } from './env-file.ts';
 
-t.test('findInEnvFile()', async t => {
+t.test('parseEnvFile()', async t => {
   const value = (text: string) => ({ kind: 'value', value: text });
   const table: readonly [string, string, object][] = [
     ['a value', "A='1'\nKEY='two words' # why\n", value('two words')],
@@ -19,5 +19,5 @@ t.test('findInEnvFile()', async t => {
     ['something behind', "KEY='x' y", { kind: 'invalid', line: 1 }],
     ['what comes after the key does not matter', "KEY='x'\n???", value('x')],
   ];
-  for (const [name, text, expected] of table) t.same(findInEnvFile(text, 'KEY'), expected, name);
+  for (const [name, text, expected] of table) t.same(parseEnvFile(text)('KEY'), expected, name);
 });

@@ -8,32 +8,47 @@ export type EnvFileValue =
 const DECLARATION = /^([^=]*[^= \t])=(.*)$/;
 const AFTER_VALUE = /^[ \t]*(?:#.*)?$/;
 
-/** The value of the key; a line before it that is no declaration makes the file invalid. */
-export function findInEnvFile(text: string, key: string): EnvFileValue {
+/** Looks keys up; a line before a key's that is no declaration makes the file invalid for it. Of several the first counts. */
+export function parseEnvFile(text: string): (key: string) => EnvFileValue {
+  const { values, invalid } = readDeclarations(text);
+  return key => values.get(key) ?? invalid ?? { kind: 'missing' };
+}
+
+interface Declarations {
+  readonly values: ReadonlyMap<string, EnvFileValue>;
+  /** Where reading ended, unless at the end. */
+  readonly invalid: EnvFileValue | undefined;
+}
+
+function readDeclarations(text: string): Declarations {
+  const values = new Map<string, EnvFileValue>();
   const lines = text.split(/\r?\n/);
   for (let index = 0; index < lines.length; index++) {
     const line = (lines[index] ?? '').replace(/^[ \t]+/, '');
     if (line === '' || line.startsWith('#')) continue;
-    const start = index;
+    const invalid = { kind: 'invalid', line: index + 1 } as const;
     const [, name, rest = ''] = DECLARATION.exec(line) ?? [];
-    if (name === undefined) return { kind: 'invalid', line: start + 1 };
-    if (/^(?:[ \t]|$)/.test(rest)) {
-      if (rest === '') return { kind: 'invalid', line: start + 1 };
-      if (name === key) return { kind: 'missing' }; // as a shell takes it: declared, with nothing
+    if (name === undefined || rest === '') return { values, invalid };
+    if (/^[ \t]/.test(rest)) {
+      if (!values.has(name)) values.set(name, { kind: 'missing' }); // as a shell takes it: declared, with nothing
       continue;
     }
-    if (!rest.startsWith("'")) return { kind: 'invalid', line: start + 1 };
+    if (!rest.startsWith("'")) return { values, invalid };
     const value = [rest.slice(1)];
     while (!value.at(-1)?.includes("'")) {
       index += 1;
       const next = lines[index];
-      if (next === undefined) return { kind: 'invalid', line: start + 1 };
+      if (next === undefined) return { values, invalid };
       value.push(next);
     }
     const last = value.pop() ?? '';
     const quote = last.indexOf("'");
-    if (!AFTER_VALUE.test(last.slice(quote + 1))) return { kind: 'invalid', line: index + 1 };
-    if (name === key) return { kind: 'value', value: [...value, last.slice(0, quote)].join('\n') };
+    if (!AFTER_VALUE.test(last.slice(quote + 1))) {
+      return { values, invalid: { kind: 'invalid', line: index + 1 } };
+    }
+    if (!values.has(name)) {
+      values.set(name, { kind: 'value', value: [...value, last.slice(0, quote)].join('\n') });
+    }
   }
-  return { kind: 'missing' };
+  return { values, invalid: undefined };
 }

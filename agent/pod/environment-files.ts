@@ -5,9 +5,11 @@ import type { Container } from '../api/objects.ts';
 import { descriptorPath, openBelow, resolveBelow } from '../host/open-below.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { PreparedVolume } from '../volume/prepared-volume.ts';
+import { type EnvFileValue, parseEnvFile } from './env-file.ts';
 
 export type EnvironmentFile =
-  | { readonly kind: 'text'; readonly text: string }
+  /** Parsed once, however many variables are taken from it. */
+  | { readonly kind: 'parsed'; readonly find: (key: string) => EnvFileValue }
   | { readonly kind: 'failed'; readonly message: string };
 
 export type ReadEnvironmentFile = (volumeName: string, path: string) => EnvironmentFile;
@@ -24,7 +26,8 @@ export async function readEnvironmentFiles(
   for (const { valueFrom } of container.env ?? []) {
     if (!valueFrom?.fileKeyRef) continue;
     const { volumeName, path } = valueFrom.fileKeyRef;
-    files.set(keyOf(volumeName, path), await readOne(volumes.get(volumeName), volumeName, path, logger));
+    const key = keyOf(volumeName, path);
+    if (!files.has(key)) files.set(key, await readOne(volumes.get(volumeName), volumeName, path, logger));
   }
   return (volumeName, path) => files.get(keyOf(volumeName, path)) ?? NOT_READ;
 }
@@ -44,7 +47,7 @@ async function readOne(
     await using file = await openBelow(await resolveBelow(volume.hostPath, path));
     const stats = await file.stat();
     if (!stats.isFile() || stats.size > MAX_BYTES) return NOT_READ;
-    return { kind: 'text', text: await readFile(descriptorPath(file), 'utf8') };
+    return { kind: 'parsed', find: parseEnvFile(await readFile(descriptorPath(file), 'utf8')) };
   } catch (error) {
     logger.warn({ volume: volumeName, path, err: error }, 'environment file cannot be read');
     return NOT_READ;

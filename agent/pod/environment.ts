@@ -4,7 +4,6 @@
 import type { Container, EnvVar, FileKeySelector, Pod } from '../api/objects.ts';
 import { milliValue, wholeValue } from '../resources/quantity.ts';
 import { type Allocatable, buildObjectField, buildResourceField } from '../volume/build-downward-api.ts';
-import { findInEnvFile } from './env-file.ts';
 import type { ReadEnvironmentFile } from './environment-files.ts';
 import { expandVariables, MAX_PROCESS_BYTES } from './expansion.ts';
 import { podNamespace } from './naming.ts';
@@ -115,7 +114,7 @@ function fileValue(
 ): Value {
   const file = readFile(volumeName, path);
   if (file.kind === 'failed') return file;
-  const found = findInEnvFile(file.text, key);
+  const found = file.find(key);
   if (found.kind === 'invalid') return { kind: 'failed', message: "couldn't parse env file" };
   if (found.kind === 'value' && found.value !== '') return found;
   if (optional) return { kind: 'omitted' };
