@@ -6,6 +6,7 @@ import type { CgroupLimits } from '../host/cgroup-limits.ts';
 import { errorMessage, InvalidError } from '../lib/errors.ts';
 import { allocationOf, withAllocation } from '../resources/allocation.ts';
 import { buildContainerCpuAndMemory } from '../resources/linux-resources.ts';
+import { containerRequests } from '../resources/pod-resources.ts';
 import { type ObservedPod, readySandbox } from '../runtime/observed-pod.ts';
 import { buildPodLimits } from './build-pod-limits.ts';
 import { buildContainerResources } from './container-resources.ts';
@@ -142,12 +143,19 @@ async function updateContainers(
       is.memoryLimitBytes - was.memoryLimitBytes ||
       is.cpuQuotaUs - was.cpuQuotaUs ||
       is.cpuShares - was.cpuShares;
-    return growth === 0 ? [] : [{ id: instance.id, container, growth }];
+    // By its request it is slowed down (MemoryQoS), also while its limit stays.
+    const isThrottledElsewhere =
+      context.memoryThrottlingFactor !== undefined && requestOf(earlier) !== requestOf(container);
+    return growth === 0 && !isThrottledElsewhere ? [] : [{ id: instance.id, container, growth }];
   });
   // What gets less goes first: the pod's limit holds for the sum.
   for (const { id, container } of changes.toSorted((a, b) => Math.sign(a.growth) - Math.sign(b.growth))) {
     await runtime.updateContainerResources(id, buildContainerResources(to, container, context), { signal });
   }
+}
+
+function requestOf({ resources }: Container): number {
+  return containerRequests(resources).memoryBytes;
 }
 
 function containersOf({ spec }: Pod): readonly Container[] {
