@@ -13,6 +13,7 @@ const OUTPUT_MAX_BYTES = 10 * 1024; // same as the kubelet
 const LOOK_BEFORE_MS = 150;
 const POLL_MS = 50;
 const ANSWER_GRACE_MS = 10_000;
+const ASKED_AGAIN_MS = 1000;
 
 export interface ExecTarget {
   readonly runtime: RuntimeService;
@@ -46,6 +47,10 @@ export async function runExecProbe(
     return { kind: 'failure', message: cutOutput(answer.stdout, answer.stderr) };
   } catch (error) {
     signal.throwIfAborted();
+    // A runtime that answers nobody has said nothing of this container: restarting it would not help, and not work either.
+    if (deadline.isExceeded && !(await isAnswering(target.runtime, signal))) {
+      return { kind: 'error', result: 'unknown', message: 'the container runtime does not answer' };
+    }
     if (deadline.isExceeded || isTimeout(error)) {
       const message = `command timed out: ${JSON.stringify(words.join(' '))} timed out after ${formatDuration(timeoutMs)}`;
       const ownTimeoutMs = timeoutMs + ANSWER_GRACE_MS;
@@ -55,6 +60,16 @@ export async function runExecProbe(
   } finally {
     answered.abort();
     await treeEnded;
+  }
+}
+
+async function isAnswering(runtime: RuntimeService, signal: AbortSignal): Promise<boolean> {
+  try {
+    await runtime.version({ signal: AbortSignal.any([signal, AbortSignal.timeout(ASKED_AGAIN_MS)]) });
+    return true;
+  } catch {
+    signal.throwIfAborted();
+    return false; // how it is, the node's condition tells
   }
 }
 
