@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { buffer } from 'node:stream/consumers';
 import { UnavailableError } from '../lib/errors.ts';
 import { mapHostError } from './errors.ts';
+import { isStillborn, stillbornError } from './stillborn.ts';
 
 export interface CommandResult {
   /** undefined when a signal ended it. */
@@ -37,6 +38,7 @@ export async function runCommand(
     signal: AbortSignal.any([signal, timeout]),
     killSignal: 'SIGKILL',
   });
+  if (isStillborn(child)) throw await stillbornError(child);
   // A program that ends before it read its input is judged by its exit code.
   child.stdin.on('error', () => {});
   child.stdin.end(input);

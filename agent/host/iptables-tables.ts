@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { UnavailableError } from '../lib/errors.ts';
 import { mapHostError } from './errors.ts';
 import type { IPFamily } from './ip-address.ts';
+import { isStillborn, stillbornError } from './stillborn.ts';
 
 export interface TableContent {
   /** Rules per chain, the built-in ones included. */
@@ -19,6 +20,7 @@ export async function readTables(
 ): Promise<ReadonlyMap<string, TableContent>> {
   const program = family === 4 ? 'iptables-save' : 'ip6tables-save';
   const child = spawn(program, [], { stdio: ['ignore', 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' });
+  if (isStillborn(child)) throw await stillbornError(child);
   const parser = new SaveParser();
   let complaint = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => parser.push(text));

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { mapHostError } from './errors.ts';
+import { isStillborn, stillbornError } from './stillborn.ts';
 
 /**
  * What a program says, on both its outputs, as it says it and no faster than it is read. It is killed when the signal
@@ -18,6 +19,7 @@ export async function* streamCommand(
     signal: AbortSignal.any([signal, over.signal]),
     killSignal: 'SIGKILL',
   });
+  if (isStillborn(child)) throw await stillbornError(child);
   const output = new PassThrough();
   child.once('error', error => output.destroy(error));
   child.once('close', () => output.end());
