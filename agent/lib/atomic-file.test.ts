@@ -14,6 +14,8 @@ t.test('writeFileAtomic() replaces a file with exactly this content and mode', a
 t.test('writeFileAtomic() leaves nothing behind where it cannot write', async t => {
   const directory = t.testdir();
   await mkdir(join(directory, 'state'));
-  await t.rejects(writeFileAtomic(join(directory, 'state'), 'content', 0o644), { code: 'EISDIR' });
+  const path = join(directory, 'state');
+  const message = `EISDIR: illegal operation on a directory, rename '${path}' -> '${path}'`;
+  await t.rejects(writeFileAtomic(path, 'content', 0o644), { code: 'EISDIR', message });
   t.strictSame(await readdir(directory), ['state']);
 });

@@ -8,7 +8,9 @@ export async function writeFileAtomic(path: string, content: string | Buffer, mo
     await writeWhole(temporaryPath, content, mode);
     await rename(temporaryPath, path);
   } catch (error) {
-    await rm(temporaryPath, { force: true });
+    await rm(temporaryPath, { force: true }).catch(() => undefined); // what went wrong first is the news
+    // The same trouble must read the same each time, or it would be told each time.
+    if (error instanceof Error) error.message = error.message.replaceAll(temporaryPath, path);
     throw error;
   }
 }
