@@ -22,7 +22,7 @@ ExecStart=/usr/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELE
 export function formatKubeletUnit(nodeletUnit: string): string {
   return nodeletUnit
     .replace(/^Description=.*$/m, 'Description=nodelet in the place of the kubelet')
-    .replace(/^# Installed is not joined.*\n(ConditionPathExists=.*\n)+/m, KUBEADM_CONDITION)
+    .replace(/^# Installed is not joined.*\n(?:(?:Condition\w+=|# Or ).*\n)+/m, KUBEADM_CONDITION)
     .replace(/^ExecStart=.*$/m, EXEC_START);
 }
 
