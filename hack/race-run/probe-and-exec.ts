@@ -12,7 +12,6 @@ const PROBED_PODS = 10;
 const EXECS = 10;
 const EXEC_POD = 'exec';
 const MAX_PAUSE_MS = 3000;
-// Pods that were made together are probed together: each file has its own moment, or ten samples are one.
 const PROBE_PERIOD_MS = 1000;
 
 export async function raceReadiness(turn: Turn): Promise<void> {
@@ -23,7 +22,7 @@ export async function raceReadiness(turn: Turn): Promise<void> {
     await sleep(Math.random() * MAX_PAUSE_MS, turn);
     await Promise.all(
       names.map(async (name, index) => {
-        await sleep(Math.random() * PROBE_PERIOD_MS, turn);
+        await sleep(momentOf(index), turn);
         const startedAtMs = performance.now();
         await writeFile(files[index] ?? '', '');
         const { atMs } = await turn.arena.until(name, 'Ready', pod => isReady(pod) === true);
@@ -33,7 +32,7 @@ export async function raceReadiness(turn: Turn): Promise<void> {
     await sleep(Math.random() * MAX_PAUSE_MS, turn);
     await Promise.all(
       names.map(async (name, index) => {
-        await sleep(Math.random() * PROBE_PERIOD_MS, turn);
+        await sleep(momentOf(index), turn);
         const startedAtMs = performance.now();
         await rm(files[index] ?? '');
         const { atMs } = await turn.arena.until(name, 'not Ready', pod => isReady(pod) === false);
@@ -42,6 +41,12 @@ export async function raceReadiness(turn: Turn): Promise<void> {
     );
   });
   await turn.arena.removeAllPods();
+}
+
+// Pods that were made together are probed together: each file has its own moment, or ten samples are one. The moments
+// are spread over the period, since how long a file waits for its probe is luck that is to be the same for all.
+function momentOf(index: number): number {
+  return ((index + Math.random()) / PROBED_PODS) * PROBE_PERIOD_MS;
 }
 
 export async function raceExec(turn: Turn): Promise<void> {
