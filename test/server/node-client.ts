@@ -102,12 +102,13 @@ export class NodeClient {
   }
 
   /** A TLS connection to say anything on. */
-  connect(client?: KeyedCertificate): Promise<TLSSocket> {
+  connect(client?: KeyedCertificate, protocols: string[] = []): Promise<TLSSocket> {
     return new Promise((resolve, reject) => {
       const socket = connect({
         host: this.#address,
         port: PORT,
         ca: this.#authority.certificate,
+        ALPNProtocols: protocols,
         ...(client && { cert: client.certificate, key: client.key }),
       });
       socket.once('error', reject);
