@@ -35,6 +35,7 @@ export async function startServer(
       cgroupDriver: () => cgroupDriver.current,
       ownCgroup: await readOwnCgroup(usage.version),
       snapshots,
+      desiredPods: () => pods.desired(),
       pods: () => pods.all(),
       volumesOf: podUID => pods.volumesOf(podUID),
       machine: { ...machine.identity, ...machine.resources },

@@ -6,6 +6,9 @@ t.test('parseFlatKeys() keeps values as text, digits beyond 2^53 included', asyn
   const values = parseFlatKeys('usage_usec 18446744073709551615\nnr_periods 0\n');
   t.equal(BigInt(values.get('usage_usec') ?? 0), 18_446_744_073_709_551_615n);
   t.equal(values.get('nr_periods'), '0');
+  const last = parseFlatKeys('total_rss 4\nrss 7');
+  t.equal(last.get('rss'), '7', 'a name and not the end of another one, without a newline behind it');
+  t.equal(last.get('total'), undefined);
 });
 
 t.test('parsePressure() reads both kinds, and a kernel without PSI is no error', async t => {

@@ -21,14 +21,25 @@ export interface BlockDeviceUsage {
   readonly writes: number;
 }
 
-/** `name value` per line. The values stay text: some are beyond 2^53. */
-export function parseFlatKeys(text: string): ReadonlyMap<string, string> {
-  const values = new Map<string, string>();
-  for (const line of text.split('\n')) {
-    const blank = line.indexOf(' ');
-    if (blank > 0) values.set(line.slice(0, blank), line.slice(blank + 1));
-  }
-  return values;
+export interface FlatKeys {
+  get(name: string): string | undefined;
+}
+
+/**
+ * `name value` per line. The values stay text: some are beyond 2^53. Of the forty lines of a memory.stat ten are asked
+ * for, and there are hundreds of such files in one answer: nothing is taken apart ahead of that.
+ */
+export function parseFlatKeys(text: string): FlatKeys {
+  return { get: name => findValue(text, name) };
+}
+
+function findValue(text: string, name: string): string | undefined {
+  const key = `${name} `;
+  const isFirst = text.startsWith(key);
+  const at = isFirst ? 0 : text.indexOf(`\n${key}`) + 1;
+  if (at === 0 && !isFirst) return undefined;
+  const end = text.indexOf('\n', at);
+  return text.slice(at + key.length, end < 0 ? undefined : end);
 }
 
 const NO_PRESSURE: Pressure = { avg10: 0, avg60: 0, avg300: 0, totalMicroseconds: 0 };

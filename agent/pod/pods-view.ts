@@ -14,6 +14,11 @@ export class PodsView {
     this.#statuses = statuses;
   }
 
+  /** Without the newest statuses, which are work to put together. */
+  desired(): readonly Pod[] {
+    return this.#workers.desiredPods();
+  }
+
   all(): readonly Pod[] {
     return this.#workers.desiredPods().map(pod => this.#withStatus(pod));
   }

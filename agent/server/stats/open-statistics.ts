@@ -26,6 +26,9 @@ export interface StatisticsSources {
   /** The agent's; undefined where it has none for itself. */
   readonly ownCgroup: string | undefined;
   readonly snapshots: RuntimeSnapshots;
+  /** As they were asked for. */
+  readonly desiredPods: () => readonly Pod[];
+  /** With the newest statuses. */
   readonly pods: () => readonly Pod[];
   readonly volumesOf: StorageDeps['volumesOf'];
   readonly machine: MachineDescription & { readonly memoryBytes: number };
@@ -45,7 +48,7 @@ export function openStatistics(
   const collector = new StatsCollector({
     nodeName,
     memoryBytes: machine.memoryBytes,
-    desiredPods: pods,
+    desiredPods: sources.desiredPods,
     observedPod: uid => snapshots.get(uid),
     podCgroupPath: ({ spec, metadata }) =>
       buildCgroupPath({
