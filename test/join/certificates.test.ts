@@ -9,6 +9,7 @@ import { NO_NAMES } from '../../agent/join/certificate-request.ts';
 import { CertificateStore } from '../../agent/join/certificate-store.ts';
 import { useCluster } from '../support/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { Gate } from './gate.ts';
 import { createBootstrapToken, NewNode, whoAmI } from './new-node.ts';
 
 t.setTimeout(120_000);
@@ -52,6 +53,49 @@ t.test('a certificate that is due is replaced while requests go on', async t => 
     node.log.messages().some(line => line.startsWith('API credentials read again')),
   );
   t.equal(await whoAmI(api), `system:node:${node.name}`);
+  node.stop.abort();
+  await running;
+});
+
+t.test('a renewal waits for an API server that is away, and asks once when it is back', async t => {
+  const gate = await Gate.open(t, cluster.sandbox.server);
+  const node = new NewNode(t, cluster);
+  node.server = gate.url;
+  node.writeKubeconfig(-95, 5);
+  const certificates = await node.prepare();
+  const api = await node.connect(certificates);
+  t.teardown(() => api.close());
+  const before = node.readPki('kubelet-client-current.pem');
+  gate.shut();
+  const running = certificates.run(api, () => [], node);
+  await waitFor('attempts', () => gate.refused > 1);
+  t.equal(node.readPki('kubelet-client-current.pem'), before, 'what there is stays in use');
+  gate.reopen();
+  await waitFor('the new certificate', () => node.readPki('kubelet-client-current.pem') !== before);
+  t.equal(await whoAmI(api), `system:node:${node.name}`);
+  t.equal((await node.signingRequests('kube-apiserver-client-kubelet')).length, 1);
+  node.stop.abort();
+  await running;
+});
+
+t.test('a certificate that ends while the API server is away', async t => {
+  const gate = await Gate.open(t, cluster.sandbox.server);
+  const node = new NewNode(t, cluster);
+  node.server = gate.url;
+  const endsAtMs = Date.now() + 3_000;
+  node.writeKubeconfig(-1, (endsAtMs - Date.now()) / 3_600_000);
+  node.writeBootstrapKubeconfig(await createBootstrapToken(cluster));
+  const certificates = await node.prepare();
+  const api = await node.connect(certificates);
+  t.teardown(() => api.close());
+  gate.shut();
+  const running = certificates.run(api, () => [], node);
+  await waitFor('its end', () => Date.now() > endsAtMs);
+  gate.reopen();
+  // By the bootstrap kubeconfig, without a restart, and the connection takes it up.
+  await waitFor('the API server to know the node again', async () => {
+    return (await whoAmI(api)) === `system:node:${node.name}`;
+  });
   node.stop.abort();
   await running;
 });

@@ -33,6 +33,8 @@ interface Review {
 }
 
 export class NewNode {
+  /** What its kubeconfigs say. */
+  server: string;
   readonly name = `join-${randomBytes(3).toString('hex')}`;
   readonly directory = mkdtempSync(join(tmpdir(), 'nodelet-join-'));
   readonly log = linesOf('info');
@@ -42,6 +44,7 @@ export class NewNode {
 
   constructor(t: Test, cluster: TestCluster) {
     this.#cluster = cluster;
+    this.server = cluster.sandbox.server;
     t.teardown(() => {
       this.stop.abort();
       rmSync(this.directory, { recursive: true });
@@ -85,7 +88,7 @@ export class NewNode {
       notAfter: at(toHours),
     });
     const text = buildKubeconfig({
-      server: this.#cluster.sandbox.server,
+      server: this.server,
       authorityCertificate: this.authority.certificate,
       user: 'node',
       client,
@@ -95,7 +98,7 @@ export class NewNode {
 
   writeBootstrapKubeconfig(token: string): void {
     const cluster = {
-      server: this.#cluster.sandbox.server,
+      server: this.server,
       'certificate-authority-data': Buffer.from(this.authority.certificate).toString('base64'),
     };
     const text = stringify({
