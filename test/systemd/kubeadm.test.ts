@@ -3,6 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import { KUBERNETES_VERSION } from '../../agent/config/version.ts';
 import { timedLog } from '../../hack/sandbox/command.ts';
 import { IMAGES } from '../../hack/sandbox/images.ts';
 import { CHECKOUT } from '../../hack/sandbox/paths.ts';
@@ -11,12 +12,14 @@ import { createSandbox, destroySandbox } from '../../hack/sandbox/sandbox.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { ensureDebianTree } from './debian-tree.ts';
 import { COMPONENTS, writeKubeadmFiles } from './kubeadm-files.ts';
+import { writeKubeletPackage } from './kubelet-package.ts';
 import { Machine, PACKAGES } from './machine.ts';
 
 t.setTimeout(400_000);
 
 const SANDBOX = `kadm-${process.pid}`;
-const PREPARE = `DEBIAN_FRONTEND=noninteractive apt-get install --yes ${PACKAGES}/*.deb
+const INSTALL = 'DEBIAN_FRONTEND=noninteractive apt-get install --yes';
+const PREPARE = `${INSTALL} ${PACKAGES}/nodelet_*.deb
 for name in kubeadm kubectl; do ln -s ${PACKAGES}/control-plane /usr/local/bin/$name; done`;
 const { signal } = new AbortController();
 const progress = { signal, log: timedLog() };
@@ -30,6 +33,7 @@ const packages = join(sandbox.paths.root, 'packages');
 await mkdir(packages);
 await runOk(join(CHECKOUT, 'hack', 'package'), ['--out', packages, '--quick'], { signal });
 await writeKubeadmFiles(packages, progress);
+await writeKubeletPackage(packages, join(packages, 'control-plane'), progress);
 const [machine, second] = await Promise.all([bootMachine('node-1'), bootMachine('node-2')]);
 progress.log('two machines have booted and have the package');
 
@@ -74,6 +78,48 @@ t.test('kubeadm join adds a second machine, and a Service reaches its pod', asyn
   });
   t.equal(answered, '200');
 });
+
+t.test(
+  'the kubelet comes in the place of nodelet by apt, and nodelet in its place, and no container notices',
+  async t => {
+    const tasks = await listTasks();
+    t.not(tasks, '');
+    // What this machine, and not the kubelet, is to blame for.
+    await sh('mknod /dev/kmsg c 1 11', second);
+    await sh("echo 'KUBELET_EXTRA_ARGS=--fail-cgroupv1=false' > /etc/default/kubelet", second);
+    await sh(`${INSTALL} ${PACKAGES}/kubelet.deb && systemctl enable --now kubelet`, second);
+    await untilAgent(version => version === KUBERNETES_VERSION);
+    await sh('dpkg --purge nodelet', second);
+    t.match(
+      await sh('ls /var/lib/kubelet/pki', second),
+      'kubelet-client-current.pem',
+      'the kubelet needs it',
+    );
+    t.match(await sh('systemctl is-enabled kubelet', second), 'enabled');
+    t.equal(await listTasks(), tasks);
+
+    await sh(`dpkg-deb --extract ${PACKAGES}/nodelet_*.deb /root/look`, second);
+    const plan = await sh('/root/look/usr/bin/nodelet plan', second);
+    t.match(plan, 'kubelet runs now');
+    t.match(plan, 'No container restarts or ends.');
+    await sh(`${INSTALL} ${PACKAGES}/nodelet_*.deb`, second);
+    await untilAgent(version => version.includes('nodelet'));
+    t.match(await sh('nodelet status', second), /1 Running/);
+    t.equal(await listTasks(), tasks);
+  },
+);
+
+async function listTasks(): Promise<string> {
+  return await sh('ctr -n k8s.io tasks list -q | sort', second);
+}
+
+/** The Node of the second machine tells whose it is. */
+async function untilAgent(isIt: (version: string) => boolean): Promise<void> {
+  await waitFor('the other agent', async () =>
+    isIt(await kubectl('get node node-2 -o jsonpath={.status.nodeInfo.kubeletVersion}')),
+  );
+  await kubectl('wait --for=condition=Ready node/node-2 --timeout=30s');
+}
 
 async function kubectl(args: string): Promise<string> {
   return await sh(`kubectl --kubeconfig /etc/kubernetes/admin.conf ${args}`);
