@@ -8,6 +8,7 @@ import {
   checkAbsolutePath,
   checkAddress,
   checkASCII,
+  checkCIDRs,
   checkEvictionSignal,
   checkImagePattern,
   checkUnixEndpoint,
@@ -228,7 +229,11 @@ const API = {
   }),
   eventRecordQPS: int(50, { status: accepted, flag: 'event-qps', min: 0 }),
   eventBurst: int(100, { status: accepted, flag: 'event-burst', min: 0, zero: 'default' }),
-  podCIDR: text(undefined, { flag: 'pod-cidr', note: 'only without an API server: the Node object decides' }),
+  podCIDR: text(undefined, {
+    flag: 'pod-cidr',
+    check: checkCIDRs,
+    note: 'only without an API server: the Node object decides',
+  }),
 } as const;
 
 const SERVER = {

@@ -85,6 +85,7 @@ const PROBLEMS: readonly (readonly [file: string, expected: string])[] = [
   ['systemReserved: { gpu: 1 }', 'systemReserved.gpu: cannot be reserved'],
   ['podLogsDir: logs', 'podLogsDir: expected an absolute path'],
   ['podLogsDir: /var/../logs', 'podLogsDir: expected an absolute path'],
+  ['podCIDR: 10.22.0.0', 'podCIDR: expected a CIDR, got "10.22.0.0"'],
   ['podLogsDir: /var/log/pöds', 'podLogsDir: expected ASCII characters only'],
   ['userNamespaces: { idsPerPod: 65535 }', 'userNamespaces.idsPerPod: must be between 65536 and 4294967295'],
   [

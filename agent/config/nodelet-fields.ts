@@ -1,6 +1,5 @@
 // The `nodelet:` section: what the kubelet takes as flags only, and what it does not have.
 
-import ipaddr from 'ipaddr.js';
 import { parseBindAddress } from './bind-address.ts';
 import {
   bad,
@@ -17,7 +16,7 @@ import {
   text,
 } from './field.ts';
 import { textMap } from './map-field.ts';
-import { checkAbsolutePath, checkLabelValue, checkNodeLabelKey } from './resource-fields.ts';
+import { checkAbsolutePath, checkCIDR, checkLabelValue, checkNodeLabelKey } from './resource-fields.ts';
 
 export const NODELET_FIELDS = {
   'nodelet.kubeconfig': path(undefined, { flag: 'kubeconfig' }),
@@ -163,10 +162,6 @@ function autoOrBool(
         : bad(`expected auto, true or false, got ${found(raw)}`),
     readFlag: texts => boolean.readFlag(texts),
   });
-}
-
-function checkCIDR(text: string): string | undefined {
-  return text.includes('/') && ipaddr.isValidCIDR(text) ? undefined : `expected a CIDR, got ${found(text)}`;
 }
 
 function checkNodePortAddress(text: string): string | undefined {

@@ -1,6 +1,7 @@
 // Kubernetes-shaped values: eviction thresholds, reserved resources, taints, labels, endpoints, addresses.
 
 import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
 import { closest } from '../lib/closest.ts';
 import { isRecord } from '../lib/is-record.ts';
 import { formatQuantity, parseQuantity } from '../lib/quantity.ts';
@@ -222,6 +223,15 @@ export function checkNodeLabelKey(key: string): string | undefined {
 
 export function checkAddress(text: string): string | undefined {
   return isIP(text) === 0 ? `expected an IP address, got ${found(text)}` : undefined;
+}
+
+export function checkCIDR(text: string): string | undefined {
+  return text.includes('/') && ipaddr.isValidCIDR(text) ? undefined : `expected a CIDR, got ${found(text)}`;
+}
+
+/** One range, or one per family with a comma. */
+export function checkCIDRs(text: string): string | undefined {
+  return text.split(',').map(checkCIDR).find(Boolean);
 }
 
 export function checkUnixEndpoint(text: string): string | undefined {
