@@ -140,6 +140,28 @@ t.test('a kubeconfig that works is taken over', async t => {
   t.match(readFileSync(other.kubeconfigPath, 'utf8'), 'kubelet-client-current.pem');
 });
 
+t.test("Services are left to the cluster's kube-proxy, unless the file says otherwise", async t => {
+  const kubectl = async (...args: string[]): Promise<string> =>
+    await cluster.sandbox.kubectl(['-n', 'kube-system', ...args], { signal });
+  const objects = ['configmap/kube-proxy', 'role/kube-proxy', 'rolebinding/kube-proxy'];
+  t.teardown(async () => await kubectl('delete', '--ignore-not-found', ...objects));
+  // As kubeadm makes them.
+  await kubectl('create', 'configmap', 'kube-proxy');
+  const right = ['--verb=get', '--resource=configmaps', '--resource-name=kube-proxy'];
+  await kubectl('create', 'role', 'kube-proxy', ...right);
+  const group = '--group=system:bootstrappers:kubeadm:default-node-token';
+  await kubectl('create', 'rolebinding', 'kube-proxy', '--role=kube-proxy', group);
+  for (const enabled of [false, true]) {
+    const node = newNode(t);
+    const path = join(node.directory, 'config.yaml');
+    if (enabled) writeFileSync(path, 'nodelet:\n  proxy:\n    enabled: true\n');
+    node.writeBootstrapKubeconfig(await createBootstrapToken(cluster));
+    const ran = await runJoin(node, '--bootstrap-kubeconfig', join(node.directory, 'bootstrap-kubeconfig'));
+    t.match(ran.out, 'this cluster has a kube-proxy');
+    t.match(parse(readFileSync(path, 'utf8')), { nodelet: { proxy: { enabled } } });
+  }
+});
+
 t.test('a token of k3s, and each wrong one', async t => {
   const node = newNode(t);
   const { authority } = node;

@@ -100,8 +100,14 @@ t.test('nodelet leave moves the pods away and takes the node down', async t => {
   t.equal(await sandbox.kubectl(['get', 'pods'], { signal }), '', 'the pod was evicted');
   t.equal((await sh('ctr -n k8s.io containers list -q')).trim(), '');
   t.equal(await sh('ls /var/lib/kubelet/pki; iptables-save | grep -c KUBE || true'), '0\n');
+  t.equal(
+    await sh('ls -A /var/log/pods; ls -A /var/log/containers; ls /sys/class/net | grep cni0 || true'),
+    '',
+  );
   t.match(await sh('nodelet doctor; true'), /this machine is no node yet/);
-  t.match(await sh('nodelet leave'), /no node any more/, 'it may be said again');
+  const again = await sh('nodelet leave');
+  t.match(again, /no node any more/, 'it may be said again');
+  t.notMatch(again, ': removed');
 });
 
 t.test('a purge of a node that has left and joined again leaves nothing', async t => {
@@ -112,7 +118,7 @@ t.test('a purge of a node that has left and joined again leaves nothing', async 
   await sh('nodelet leave --no-drain');
   await sh('DEBIAN_FRONTEND=noninteractive apt-get purge --yes nodelet');
   const left = await sh(
-    'ls -d /etc/nodelet /var/lib/nodelet /run/nodelet /usr/lib/nodelet /usr/bin/nodelet 2>/dev/null || true',
+    'ls -d /etc/nodelet /var/lib/nodelet /var/lib/kubelet/* /run/nodelet /usr/lib/nodelet /usr/bin/nodelet 2>/dev/null || true',
   );
   t.equal(left, '');
 });
