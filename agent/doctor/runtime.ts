@@ -50,7 +50,10 @@ async function ask({ askRuntime }: DoctorContext, signal: AbortSignal): Promise<
 }
 
 /** What people meet most: a package that ships containerd with its CRI plugin off, and two cgroup drivers. */
-function checkContainerdConfig({ runtime: { cgroupDriver } }: DoctorContext['config']): readonly Remark[] {
+function checkContainerdConfig({
+  runtime: { cgroupDriver },
+  api,
+}: DoctorContext['config']): readonly Remark[] {
   const text = readText(CONTAINERD_CONFIG);
   if (text === undefined) return [];
   const remarks: Remark[] = [];
@@ -62,7 +65,9 @@ function checkContainerdConfig({ runtime: { cgroupDriver } }: DoctorContext['con
   const driver = isSystemd ? 'systemd' : 'cgroupfs';
   if (driver !== cgroupDriver) {
     const message = `containerd's cgroup driver is ${driver}, the configuration says ${cgroupDriver}`;
-    remarks.push(warn(`${message}: two hands in one cgroup tree`, mendDriver(driver)));
+    const isNode = api.kubeconfigPath !== undefined && existsSync(api.kubeconfigPath);
+    const mend = isNode ? mendDriver(driver) : `${mendDriver(driver)}; or join first, the cluster may say so`;
+    remarks.push(warn(`${message}: two hands in one cgroup tree`, mend));
   }
   return remarks;
 }
