@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ApiClient } from '../api/client.ts';
 import type { Pod, Volume } from '../api/objects.ts';
+import { listMounts } from '../host/mount-info.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorMessage } from '../lib/errors.ts';
 import { Listeners } from '../lib/listeners.ts';
@@ -25,7 +26,7 @@ import { type NodeFacts, type UpdateOutcome, VolumeSetUp } from './set-up.ts';
 import { type TearDownOptions, tearDownVolumes } from './tear-down.ts';
 import { TokenStore } from './token-store.ts';
 import { TrustBundleStore } from './trust-bundle-store.ts';
-import { isIntact, readPlace, type VolumePlace } from './volume-place.ts';
+import { isIntact } from './volume-place.ts';
 
 export type { PreparedVolume } from './prepared-volume.ts';
 export type { NodeFacts } from './set-up.ts';
@@ -58,8 +59,6 @@ export interface VolumeManagerOptions {
 
 interface Prepared {
   readonly volume: PreparedVolume;
-  /** How its place looked when it was set up. */
-  readonly place: VolumePlace;
   /** Of the content written last. */
   readonly digest: string | undefined;
   /** Why the last update could not be written. */
@@ -210,15 +209,7 @@ export class VolumeManager {
   async #ensureAll(entry: PodVolumes, signal: AbortSignal): Promise<VolumesOutcome> {
     const { pod, prepared } = entry;
     entry.waiting.clear();
-    for (const [name, { volume, place }] of prepared) {
-      if (await isIntact(volume, place)) continue;
-      const fields = { podUID: pod.metadata.uid, pod: `${pod.metadata.namespace}/${pod.metadata.name}` };
-      this.#logger.warn(
-        { ...fields, volume: name },
-        'volume was unmounted or removed by somebody, set up again',
-      );
-      prepared.delete(name);
-    }
+    await this.#forgetLost(entry);
     const missing = usedVolumes(pod).filter(volume => !prepared.has(volume.name));
     const warnings: VolumeEvent[] = [];
     const results = await Promise.all(
@@ -229,6 +220,20 @@ export class VolumeManager {
     if (failures.length > 0) return { kind: 'waiting', failures };
     const volumes = Array.from(prepared, ([name, { volume }]): [string, PreparedVolume] => [name, volume]);
     return { kind: 'ready', volumes: new Map(volumes), warnings };
+  }
+
+  /** What somebody has unmounted or removed since is set up again. */
+  async #forgetLost({ pod, prepared }: PodVolumes): Promise<void> {
+    if (prepared.size === 0) return; // most often: the pod starts
+    const mounts = await listMounts();
+    for (const volume of usedVolumes(pod)) {
+      const known = prepared.get(volume.name)?.volume;
+      if (!known || (await isIntact(volume, known, { rootDir: this.#rootDir, mounts }))) continue;
+      const fields = { podUID: pod.metadata.uid, pod: `${pod.metadata.namespace}/${pod.metadata.name}` };
+      const text = 'volume was unmounted or removed by somebody, set up again';
+      this.#logger.warn({ ...fields, volume: volume.name }, text);
+      prepared.delete(volume.name);
+    }
   }
 
   async #ensureOne(
@@ -244,8 +249,7 @@ export class VolumeManager {
       return { volume: volume.name, message: outcome.problem, event };
     }
     if (outcome.warning) warnings.push(outcome.warning);
-    const place = await readPlace(outcome.volume);
-    entry.prepared.set(volume.name, { volume: outcome.volume, place, digest: outcome.digest });
+    entry.prepared.set(volume.name, { volume: outcome.volume, digest: outcome.digest });
     return undefined;
   }
 

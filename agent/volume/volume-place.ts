@@ -1,23 +1,37 @@
 // Whether a volume that was set up still stands: somebody may unmount it, or remove its directory, while the pod runs.
 // Running containers do not notice; the next one that starts would find an empty directory, and write to the disk below.
-import { isMountPoint } from '../host/mounts.ts';
+import { basename, dirname } from 'node:path';
+import type { Volume } from '../api/objects.ts';
+import { isWithin, type MountInfo } from '../host/mount-info.ts';
 import { pathExists } from '../lib/if-there.ts';
+import { LASTING_PLUGIN_DIRECTORY, PLUGIN_DIRECTORY, podsDirectory } from './pod-directories.ts';
 import type { PreparedVolume } from './prepared-volume.ts';
+import type { EmptyDirSource } from './volume-source.ts';
 
-export interface VolumePlace {
-  readonly isThere: boolean;
-  readonly isMounted: boolean;
+const MOUNTING_PLUGINS: ReadonlySet<string> = new Set([
+  PLUGIN_DIRECTORY.secret,
+  PLUGIN_DIRECTORY.projected,
+  PLUGIN_DIRECTORY.downwardAPI,
+  ...Object.values(LASTING_PLUGIN_DIRECTORY),
+]);
+
+/** By the list of mounts and not by a look at the volume: a server that is away would hold that look up for ever. */
+export async function isIntact(
+  volume: Volume,
+  prepared: PreparedVolume,
+  { rootDir, mounts }: { readonly rootDir: string; readonly mounts: readonly Pick<MountInfo, 'target'>[] },
+): Promise<boolean> {
+  if (prepared.kind !== 'mount') return true;
+  const { hostPath } = prepared;
+  if (!isWithin(hostPath, podsDirectory(rootDir))) return true; // not ours to set up
+  if (mounts.some(({ target }) => target === hostPath)) return true;
+  return !isMounting(volume, hostPath) && (await pathExists(hostPath));
 }
 
-/** Of what the runtime mounts; an image volume has no place of ours. */
-export async function readPlace(volume: PreparedVolume): Promise<VolumePlace> {
-  if (volume.kind === 'image') return { isThere: true, isMounted: false };
-  const { hostPath } = volume;
-  return { isThere: await pathExists(hostPath), isMounted: await isMountPoint(hostPath).catch(() => false) };
-}
-
-/** As it was when it was set up. What is there more than then is no harm. */
-export async function isIntact(volume: PreparedVolume, before: VolumePlace): Promise<boolean> {
-  const now = await readPlace(volume);
-  return (now.isThere || !before.isThere) && (now.isMounted || !before.isMounted);
+function isMounting(volume: Volume, hostPath: string): boolean {
+  const plugin = basename(dirname(hostPath));
+  if (plugin !== PLUGIN_DIRECTORY.emptyDir) return MOUNTING_PLUGINS.has(plugin);
+  // The API server admits no emptyDir of another shape.
+  const { medium = '' } = (volume['emptyDir'] ?? {}) as EmptyDirSource;
+  return medium !== '';
 }
