@@ -10,7 +10,7 @@ import { ensureRegistry } from './registry.ts';
 export type AgentName = 'nodelet' | 'kubelet';
 
 // Specs of traffic distribution want three zones; fewer would only make others slower.
-const ZONES_FROM = 3;
+const ZONES = 3;
 
 interface Progress {
   readonly signal: AbortSignal;
@@ -50,14 +50,14 @@ export async function ensureCluster(
     await Promise.all(sandbox.nodes.map(async node => await node.agent.stop()));
     await startAgents(sandbox, progress);
   } else await startKubelets(sandbox, sandbox.nodes, progress);
-  if (nodeCount >= ZONES_FROM) await nameZones(sandbox, progress);
+  if (nodeCount >= ZONES) await nameZones(sandbox, progress);
   await step('cluster DNS', { log: progress.log, advice }, async () => await ensureDns(sandbox, progress));
   return sandbox;
 }
 
 async function nameZones(sandbox: Sandbox, { signal }: Progress): Promise<void> {
-  for (const { name } of sandbox.nodes) {
-    const zone = `topology.kubernetes.io/zone=zone-of-${name}`;
+  for (const [index, { name }] of sandbox.nodes.entries()) {
+    const zone = `topology.kubernetes.io/zone=zone-${(index % ZONES) + 1}`;
     await sandbox.kubectl(['label', '--overwrite', 'node', name, zone], { signal });
   }
 }
