@@ -103,7 +103,7 @@ export function checkRunnable(config: Config): readonly Problem[] {
 function checkStandalone({ server }: Config): readonly Problem[] {
   const needs = (path: FieldName, instead: string): Problem => ({
     path,
-    message: `needs an API server, and nodelet.kubeconfig is not set; say ${instead}`,
+    message: `needs an API server: set nodelet.kubeconfig, or for static pods alone say ${instead}`,
   });
   return [
     ...(server.enabled && server.webhookAuthentication

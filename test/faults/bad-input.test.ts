@@ -52,7 +52,7 @@ const REFUSALS: readonly Refusal[] = [
     name: 'no kubeconfig',
     nodelet: { kubeconfig: undefined },
     exitCode: EXIT_CONFIG,
-    says: 'nodelet.kubeconfig: needed to reach the API server; set it in the file or give --kubeconfig PATH',
+    says: 'authentication.webhook.enabled: needs an API server: set nodelet.kubeconfig, or for static pods alone say false',
   },
   {
     name: 'a kubeconfig that does not exist',
