@@ -1,10 +1,11 @@
 import type { Container, ExecAction } from '../api/objects.ts';
 import type { RuntimeService } from '../cri/runtime-service.ts';
+import type { ProcessStat } from '../host/proc.ts';
 import { Deadline } from '../lib/deadline.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { errorMessage, UnavailableError } from '../lib/errors.ts';
 import { sleep } from '../lib/sleep.ts';
-import { findExecTree, isAlive, killTree } from './exec-tree.ts';
+import { findExecTree, isAlive, killTree, withChildren } from './exec-tree.ts';
 import type { ProbeOutcome } from './probe-outcome.ts';
 
 const OUTPUT_MAX_BYTES = 10 * 1024; // same as the kubelet
@@ -12,6 +13,7 @@ const OUTPUT_MAX_BYTES = 10 * 1024; // same as the kubelet
 // hold its output open it may not get there at all (containerd waits for them), so they are ended when it has.
 const LOOK_BEFORE_MS = 150;
 const POLL_MS = 50;
+const START_PATIENCE_MS = 1000;
 const ANSWER_GRACE_MS = 10_000;
 const ASKED_AGAIN_MS = 1000;
 
@@ -80,18 +82,23 @@ async function endTreeAtTimeout(
   { timeoutMs, signal }: Limits,
 ): Promise<void> {
   const calledAtMs = performance.now();
+  const elapsedMs = (): number => performance.now() - calledAtMs;
   await sleep(timeoutMs - LOOK_BEFORE_MS, { signal });
-  if (signal.aborted) return;
   try {
-    const tree = await findExecTree({ runtime, containerId, command, calledAtMs }, { signal });
+    let tree: readonly ProcessStat[] = [];
+    // It is the runtime that ends the command itself: its clock decides. On a busy node the command starts late.
+    while (!signal.aborted && elapsedMs() < timeoutMs + START_PATIENCE_MS && tree.length === 0) {
+      tree = await findExecTree({ runtime, containerId, command, calledAtMs }, { signal });
+      if (tree.length === 0) await sleep(POLL_MS, { signal });
+    }
     const [leader] = tree;
     if (!leader) return;
-    await sleep(calledAtMs + timeoutMs - performance.now(), { signal });
-    // It is the runtime that ends the command itself: its clock decides.
-    while (!signal.aborted && (await isAlive(leader))) await sleep(POLL_MS, { signal });
+    while (!signal.aborted && (await isAlive(leader))) {
+      tree = await withChildren(leader, tree);
+      await sleep(POLL_MS, { signal });
+    }
     // Answered before its time: whatever it left in the container it meant to leave.
-    const isTimeUp = performance.now() - calledAtMs >= timeoutMs;
-    if (isTimeUp && !(await isAlive(leader))) await killTree(tree);
+    if (elapsedMs() >= timeoutMs && !(await isAlive(leader))) await killTree(tree);
   } catch {
     // The runtime does not say where its processes are, or they are gone.
   }

@@ -49,6 +49,16 @@ export async function findExecTree(
   return leader ? [leader, ...(await listDescendants(leader.pid))] : [];
 }
 
+/** The tree with what its leader has started since; what it started and lost to another parent stays in it. */
+export async function withChildren(
+  leader: ProcessStat,
+  tree: readonly ProcessStat[],
+): Promise<readonly ProcessStat[]> {
+  const known = new Map(tree.map(stat => [stat.pid, stat]));
+  for (const stat of await listDescendants(leader.pid)) known.set(stat.pid, stat);
+  return [...known.values()];
+}
+
 /** A zombie does not live: nobody but its parent has to do with it. */
 export async function isAlive({ pid, startTicks }: ProcessStat): Promise<boolean> {
   const now = await readProcessStat(pid);
