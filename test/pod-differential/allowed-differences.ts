@@ -36,7 +36,7 @@ export const ALLOWED_AFTER_DELETION: readonly AllowedDifference[] = [
     why: 'the deletion finds a crash loop now in a run, now between two',
   },
   {
-    line: /^unready: (?:missing|more) events? Warning Unhealthy .*Readiness probe errored /,
+    line: /^unready: (?:missing|more) events? Warning Unhealthy .*Readiness probe errored |: (?:missing|more) events? Warning Unhealthy .* probe errored .*code = Canceled /,
     why: 'the end of the pod breaks off a probe now of the one, now of the other',
   },
   {
