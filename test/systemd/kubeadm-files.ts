@@ -21,7 +21,7 @@ interface Options {
   readonly corednsProgram?: string;
 }
 
-/** Writes `control-plane`, to be linked as kubeadm and kubectl, and `images.tar` for `ctr images import`. */
+/** Writes `control-plane`, to be linked as kubeadm and kubectl, and `images.tar`, `coredns.tar` for `ctr images import`. */
 export async function writeKubeadmFiles(directory: string, options: Options): Promise<void> {
   const programs = await ensureControlPlaneBuilt(options);
   const program = join(programs, 'control-plane');
@@ -29,9 +29,11 @@ export async function writeKubeadmFiles(directory: string, options: Options): Pr
   const flags = ['config', 'images', 'list', `--kubernetes-version=${KUBERNETES_VERSION}`];
   const listed = await runOk(join(programs, 'kubeadm'), flags, { signal: options.signal });
   const names = listed.trim().split('\n');
-  const images = [await controlPlaneImage(names, program)];
-  if (options.corednsProgram !== undefined) images.push(await corednsImage(names, options.corednsProgram));
-  await writeFile(join(directory, 'images.tar'), buildImageArchive(images, goArchitecture()));
+  const write = async (archive: string, image: ImageSpec): Promise<void> =>
+    await writeFile(join(directory, archive), buildImageArchive([image], goArchitecture()));
+  await write('images.tar', await controlPlaneImage(names, program));
+  if (options.corednsProgram !== undefined)
+    await write('coredns.tar', await corednsImage(names, options.corednsProgram));
 }
 
 async function controlPlaneImage(names: readonly string[], program: string): Promise<ImageSpec> {

@@ -11,7 +11,7 @@ import { makeFileSystem } from './debian-disk.ts';
 
 const DISK_BYTES = 2 ** 30;
 
-/** Makes a disk with nodelet.deb, control-plane, images.tar and test-images.tar in the directory; its path. */
+/** Makes a disk with nodelet.deb, control-plane, images.tar, coredns.tar and test-images.tar in the directory; its path. */
 export async function makeClusterDisk(
   directory: string,
   progress: { readonly signal: AbortSignal; readonly log: Log },
