@@ -186,8 +186,13 @@ t.test('nodelet join adds the other machine', async t => {
     t.comment(await cluster.kubectl('-n kube-system logs --selector=k8s-app=kube-dns --prefix --tail=50'));
     throw error;
   }
-  const { exitCode, stdout } = await cluster.second.exec('nodelet doctor', { signal });
-  t.equal(exitCode, 0, stdout);
+  // The doctor's patience with the runtime is meant for real processors.
+  const isWell = async (): Promise<boolean> =>
+    (await cluster.second.exec('nodelet doctor', { signal })).exitCode === 0;
+  await waitFor('nodelet doctor to find no fault', isWell, {
+    deadlineMs: SLOW_DEADLINE_MS,
+    pollMs: SLOW_POLL_MS,
+  });
 });
 
 t.test('pods lie in slices, limited by the files of version 2', async t => {
