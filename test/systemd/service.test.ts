@@ -77,6 +77,16 @@ t.test('it has the limits of its unit', async t => {
   t.match(await sh(`cat /proc/${pid}/limits`), /^Max open files +1048576 +1048576/m);
 });
 
+t.test('it is confined', async t => {
+  const status = await sh(`cat /proc/${await property('MainPID')}/status`);
+  t.match(status, /^NoNewPrivs:\s+1$/m);
+  t.match(status, /^Seccomp:\s+2$/m);
+  const bounding = BigInt(`0x${/^CapBnd:\s*(\S+)/m.exec(status)?.[1] ?? 'f'}`);
+  // linux/capability.h
+  for (const [name, number] of Object.entries({ CAP_SYS_RAWIO: 17n, CAP_SYS_BOOT: 22n, CAP_SYS_TIME: 25n }))
+    t.equal((bounding >> number) & 1n, 0n, name);
+});
+
 t.test('pods lie in slices with their limits, and a reload of systemd leaves them', async t => {
   await untilNodeReady();
   await createPod('web-1', {
