@@ -243,7 +243,7 @@ export class NodeController {
   async #runStandalone(tasks: TaskGroup, signal: AbortSignal): Promise<void> {
     await this.#standalone.look({ signal });
     tasks.run(taskSignal => this.#standalone.run({ signal: taskSignal }));
-    tasks.run(taskSignal => this.#buildPodNetwork().run({ signal: taskSignal }));
+    tasks.run(taskSignal => this.#podNetwork.run({ signal: taskSignal }));
   }
 
   /** What needs the Node object, in the order in which it becomes true. */
