@@ -1,4 +1,5 @@
 import { totalmem } from 'node:os';
+import { parseSwaps } from '../host/swaps.ts';
 import { type Check, fail, ok, warn } from './finding.ts';
 import { readText } from './look.ts';
 
@@ -18,8 +19,7 @@ export const memory: Check = {
 export const swap: Check = {
   name: 'swap',
   run: ({ config }) => {
-    const areas = (readText('/proc/swaps') ?? '').split('\n').slice(1);
-    const names = areas.map(line => line.split(/\s/)[0] ?? '');
+    const names = parseSwaps(readText('/proc/swaps') ?? '');
     if (names.length === 0) return [ok('off')];
     const { failSwapOn, swapBehavior } = config.runtime;
     if (!failSwapOn) return [ok(`on (${names.join(', ')}); for containers: ${swapBehavior}`)];

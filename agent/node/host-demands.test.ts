@@ -1,5 +1,5 @@
 import t from 'tap';
-import { checkHostDemands, parseSwaps } from './host-demands.ts';
+import { checkHostDemands } from './host-demands.ts';
 
 t.test('failCgroupV1 keeps the agent from a machine with version 1', async t => {
   const check = (failCgroupV1: boolean, cgroupVersion: 1 | 2, singleProcessOOMKill?: boolean) =>
@@ -12,11 +12,4 @@ t.test('failCgroupV1 keeps the agent from a machine with version 1', async t => 
   await t.resolves(check(false, 1));
   await t.resolves(check(false, 1, true));
   await t.rejects(check(false, 1, false), { message: /^singleProcessOOMKill: false needs/ });
-});
-
-t.test('parseSwaps() names the areas', async t => {
-  const heading = 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n';
-  t.same(parseSwaps(heading), []);
-  t.same(parseSwaps(''), []);
-  t.same(parseSwaps(`${heading}/dev/sda2  partition 1 0 -2\n/swap file 2 0 -3\n`), ['/dev/sda2', '/swap']);
 });

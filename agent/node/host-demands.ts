@@ -1,6 +1,7 @@
 // What the configuration demands of the machine: where it is otherwise the agent does not start.
 import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/config.ts';
+import { parseSwaps } from '../host/swaps.ts';
 import { InvalidError } from '../lib/errors.ts';
 import { ifThere } from '../lib/if-there.ts';
 
@@ -27,12 +28,4 @@ export async function checkHostDemands(
   if (areas.length === 0) return;
   const text = `swap is on (${areas.join(', ')}): switch it off with swapoff -a, or set failSwapOn: false`;
   throw new InvalidError(text, { code: 'SwapOn' });
-}
-
-/** The files and devices of /proc/swaps, whose first line is a heading. */
-export function parseSwaps(text: string): readonly string[] {
-  return text
-    .split('\n')
-    .slice(1)
-    .flatMap(line => line.split(/\s/)[0] || []);
 }
