@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdir, readlink, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
@@ -11,7 +11,7 @@ import { ensureUnmountedBelow } from '../host/mounts.ts';
 import { drainNode } from '../join/drain-node.ts';
 import { errorMessage, InvalidError, NotFoundError, UnavailableError } from '../lib/errors.ts';
 import { ifThere, pathExists } from '../lib/if-there.ts';
-import { LOG_LINK_DIRECTORY } from '../pod/naming.ts';
+import { removeLogLinks } from '../pod/remove-records.ts';
 import { checkpointPaths } from '../resources/resource-checkpoint.ts';
 import { cleanUp } from './cleanup.ts';
 import { addConfigFlags, loadCommandConfig } from './config-flags.ts';
@@ -171,11 +171,7 @@ async function removeLogs({ pods }: Config): Promise<void> {
   for (const name of (await ifThere(readdir(pods.podLogsDir))) ?? []) {
     await rm(join(pods.podLogsDir, name), { recursive: true, force: true });
   }
-  for (const name of (await ifThere(readdir(LOG_LINK_DIRECTORY))) ?? []) {
-    const path = join(LOG_LINK_DIRECTORY, name);
-    const target = await readlink(path).catch(() => ''); // somebody's file
-    if (target.startsWith(`${pods.podLogsDir}/`)) await rm(path, { force: true });
-  }
+  await removeLogLinks('', target => target.startsWith(`${pods.podLogsDir}/`));
 }
 
 async function deleteNode(

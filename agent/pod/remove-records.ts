@@ -3,7 +3,7 @@
 import { readdir, readlink, rm, rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { ifThere } from '../lib/if-there.ts';
-import type { ObservedContainer, ObservedPod } from '../runtime/observed-pod.ts';
+import type { ObservedContainer } from '../runtime/observed-pod.ts';
 import { podDirectory } from '../volume/pod-directories.ts';
 import type { ActionSignals, ActionTarget, PodEffects } from './effects.ts';
 import { containerLogLink, LOG_LINK_DIRECTORY } from './naming.ts';
@@ -31,7 +31,8 @@ export async function removePodRecords(
   { shutdown }: ActionSignals,
 ): Promise<void> {
   const options = { signal: shutdown, podUID: observed.podUID };
-  await removeLinks(observed);
+  const { podUID, namespace, name } = observed;
+  await removeLogLinks(`${name}_${namespace}_`, target => target.includes(`_${podUID}/`));
   await Promise.all(observed.containers.map(({ id }) => runtime.removeContainer(id, options)));
   await removePodLogs(contexts.podLogsDir, observed.podUID);
   await removePodDirectory(podDirectory(contexts.rootDir, observed.podUID));
@@ -46,13 +47,13 @@ async function removePodLogs(podLogsDir: string, uid: string): Promise<void> {
   await Promise.all(own.map(name => rm(`${podLogsDir}/${name}`, { recursive: true, force: true })));
 }
 
-// By where they lead, so that those of containers which somebody else has removed go too.
-async function removeLinks({ podUID, namespace, name }: ObservedPod): Promise<void> {
+/** Links to logs whose names begin so, by where they lead: also those of containers that somebody else has removed. */
+export async function removeLogLinks(prefix: string, isOurs: (target: string) => boolean): Promise<void> {
   const names = (await ifThere(readdir(LOG_LINK_DIRECTORY))) ?? [];
-  for (const link of names.filter(one => one.startsWith(`${name}_${namespace}_`))) {
-    const path = `${LOG_LINK_DIRECTORY}/${link}`;
-    const target = await readlink(path).catch(() => ''); // no link, or gone: not ours
-    if (target.includes(`_${podUID}/`)) await rm(path, { force: true });
+  for (const name of names.filter(one => one.startsWith(prefix))) {
+    const path = `${LOG_LINK_DIRECTORY}/${name}`;
+    const target = await readlink(path).catch(() => undefined); // no link, or gone: not ours
+    if (target !== undefined && isOurs(target)) await rm(path, { force: true });
   }
 }
 
