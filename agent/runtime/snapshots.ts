@@ -255,9 +255,9 @@ export class RuntimeSnapshots {
     for (const id of idsOf(next)) this.#owners.set(id, podUID);
     if (next) this.#pods.set(podUID, next);
     else this.#pods.delete(podUID);
-    if (!isNews && stateText(before) === stateText(next)) return false;
-    this.#listeners.tell(podUID);
-    return true;
+    const hasChanged = stateText(before) !== stateText(next);
+    if (hasChanged || isNews) this.#listeners.tell(podUID);
+    return hasChanged;
   }
 }
 
