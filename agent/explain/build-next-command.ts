@@ -1,6 +1,7 @@
 // What to type next, once it is known what holds a pod up.
 
 import type { Pod } from '../api/objects.ts';
+import { findContainer } from '../pod/pod-containers.ts';
 import type { Blocker } from './explanation.ts';
 
 type Held = Omit<Blocker, 'next'>;
@@ -21,7 +22,7 @@ export function buildNextCommand(pod: Pod, blocker: Held): string | undefined {
   switch (blocker.reason) {
     case 'ErrImagePull':
     case 'ImagePullBackOff':
-      return `crictl pull ${imageOf(pod, container)}`;
+      return `crictl pull ${findContainer(pod.spec, container ?? '')?.image ?? ''}`;
     case 'ErrImageNeverPull':
       return 'crictl images';
     case 'Unhealthy':
@@ -54,9 +55,4 @@ function missingObject(message: string): string | undefined {
   if (absent) return `${absent[1]} ${absent[2]}`;
   const keyless = /couldn't find key \S+ in (ConfigMap|Secret) \S+\/(\S+)/.exec(message);
   return keyless ? `${keyless[1]?.toLowerCase()} ${keyless[2]}` : undefined;
-}
-
-function imageOf({ spec }: Pod, name: string | undefined): string {
-  const all = [...(spec.initContainers ?? []), ...spec.containers];
-  return all.find(container => container.name === name)?.image ?? '';
 }

@@ -1,6 +1,7 @@
 // Which images containers that start would bring here. The runtime is asked once for each image, whoever needs it.
-import type { Container, Pod } from '../api/objects.ts';
+import type { Pod } from '../api/objects.ts';
 import { fullName } from '../pod/naming.ts';
+import { allContainers } from '../resources/containers.ts';
 import type { ForeseenChange } from './foreseen.ts';
 
 /** A resized container keeps its image, and one that ends needs none. */
@@ -33,7 +34,7 @@ function needsByImage(
   pods: readonly Pod[],
 ): ReadonlyMap<string, readonly Need[]> {
   const containers = new Map(
-    pods.flatMap(pod => containersOf(pod).map(one => [`${fullName(pod)} ${one.name}`, one])),
+    pods.flatMap(pod => allContainers(pod.spec).map(one => [`${fullName(pod)} ${one.name}`, one])),
   );
   const needs = new Map<string, Need[]>();
   for (const { subject, change } of changes) {
@@ -43,8 +44,4 @@ function needsByImage(
     needs.set(container.image, [...(needs.get(container.image) ?? []), { subject, policy }]);
   }
   return needs;
-}
-
-function containersOf({ spec }: Pod): readonly Container[] {
-  return [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])];
 }

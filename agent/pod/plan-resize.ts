@@ -4,6 +4,7 @@
 import type { Container, Pod } from '../api/objects.ts';
 import type { CgroupLimits } from '../host/cgroup-limits.ts';
 import { amountsOf, isSameRequirements } from '../resources/allocation.ts';
+import { containersWithResources } from '../resources/containers.ts';
 import type { ObservedPod } from '../runtime/observed-pod.ts';
 import { buildPodLimits } from './build-pod-limits.ts';
 import type { PodMemory } from './memory.ts';
@@ -17,7 +18,7 @@ export function needsResize(pod: Pod, memory: PodMemory): boolean {
   return (
     isCgroupStale ||
     !isSameRequirements(actuated.pod, pod.spec.resources) ||
-    resizable(pod).some(container => isOutdated(container, memory))
+    containersWithResources(pod.spec).some(container => isOutdated(container, memory))
   );
 }
 
@@ -26,7 +27,9 @@ export function isResizing(pod: Pod, observed: ObservedPod, memory: PodMemory): 
   const runs = (name: string): boolean =>
     observed.containers.find(container => container.name === name)?.state === 'running';
   if (memory.actuated && !isSameRequirements(memory.actuated.pod, pod.spec.resources)) return true;
-  return resizable(pod).some(container => runs(container.name) && isOutdated(container, memory));
+  return containersWithResources(pod.spec).some(
+    container => runs(container.name) && isOutdated(container, memory),
+  );
 }
 
 /** True when a changed resource asks for a new instance of the container. */
@@ -52,8 +55,4 @@ function isSameLimits(a: CgroupLimits, b: CgroupLimits): boolean {
   return (
     a.cpuShares === b.cpuShares && a.cpuQuotaUs === b.cpuQuotaUs && a.memoryLimitBytes === b.memoryLimitBytes
   );
-}
-
-function resizable({ spec }: Pod): readonly Container[] {
-  return [...(spec.initContainers ?? []), ...spec.containers];
 }

@@ -1,4 +1,5 @@
 import type { Container, PodSpec } from '../api/objects.ts';
+import { allContainers } from '../resources/containers.ts';
 
 /** How a container takes part in its pod's life. A sidecar is an init container with `restartPolicy: Always` (KEP-753). */
 export type ContainerRole = 'init' | 'sidecar' | 'regular' | 'ephemeral';
@@ -15,7 +16,5 @@ export function isSidecar(container: Container): boolean {
 }
 
 export function findContainer(spec: PodSpec, name: string): Container | undefined {
-  return [...spec.containers, ...(spec.initContainers ?? []), ...(spec.ephemeralContainers ?? [])].find(
-    container => container.name === name,
-  );
+  return allContainers(spec).find(container => container.name === name);
 }

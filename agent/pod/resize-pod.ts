@@ -5,6 +5,7 @@ import type { Container, Pod, ResourceRequirements } from '../api/objects.ts';
 import type { CgroupLimits } from '../host/cgroup-limits.ts';
 import { errorMessage, InvalidError } from '../lib/errors.ts';
 import { allocationOf, withAllocation } from '../resources/allocation.ts';
+import { containersWithResources } from '../resources/containers.ts';
 import { buildContainerCpuAndMemory } from '../resources/linux-resources.ts';
 import { containerRequests } from '../resources/pod-resources.ts';
 import { type ObservedPod, readySandbox } from '../runtime/observed-pod.ts';
@@ -131,8 +132,8 @@ async function updateContainers(
   { runtime }: PodEffects,
   signal: AbortSignal,
 ): Promise<void> {
-  const changes = containersOf(to).flatMap(container => {
-    const earlier = containersOf(from).find(({ name }) => name === container.name);
+  const changes = containersWithResources(to.spec).flatMap(container => {
+    const earlier = containersWithResources(from.spec).find(({ name }) => name === container.name);
     const instance = observed.containers.find(({ name }) => name === container.name);
     if (!earlier || instance?.state !== 'running') return [];
     const [was, is] = [
@@ -158,14 +159,10 @@ function requestOf({ resources }: Container): number {
   return containerRequests(resources).memoryBytes;
 }
 
-function containersOf({ spec }: Pod): readonly Container[] {
-  return [...(spec.initContainers ?? []), ...spec.containers];
-}
-
 // With the memory of the one and the cpu of the other.
 function withMemoryOf(before: Pod, after: Pod): Pod {
   const next = (name: string): ResourceRequirements | undefined =>
-    containersOf(after).find(container => container.name === name)?.resources;
+    containersWithResources(after.spec).find(container => container.name === name)?.resources;
   const mixed = (own: Container): Container => ({
     ...own,
     resources: mixResources(own.resources, next(own.name)),
@@ -203,10 +200,11 @@ async function findMemoryRefusal(
   const isPodShrinking = typeof podLimit === 'number' && !isMore(podLimit, limitsBefore.memoryLimitBytes);
   const problems: string[] = [];
   let podUsage = 0;
-  for (const container of containersOf(after)) {
+  for (const container of containersWithResources(after.spec)) {
     const instance = observed.containers.find(({ name }) => name === container.name);
     if (instance?.state !== 'running') continue;
-    const earlier = containersOf(before).find(({ name }) => name === container.name) ?? container;
+    const earlier =
+      containersWithResources(before.spec).find(({ name }) => name === container.name) ?? container;
     const from = buildContainerCpuAndMemory(earlier, before.spec).memoryLimitBytes;
     const to = buildContainerCpuAndMemory(container, after.spec).memoryLimitBytes;
     const isShrinking = to > 0 && (from === 0 || to < from);

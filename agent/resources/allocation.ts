@@ -2,14 +2,14 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Container, Pod, ResourceRequirements } from '../api/objects.ts';
+import { containersWithResources } from './containers.ts';
 import { milliValue, wholeValue } from './quantity.ts';
 import type { PodResourceInfo } from './resource-checkpoint.ts';
 
 /** What the spec asks for, as an allocation. */
 export function allocationOf({ spec }: Pod): PodResourceInfo {
-  const all = [...(spec.initContainers ?? []), ...spec.containers];
   return {
-    containers: new Map(all.map(({ name, resources }) => [name, resources ?? {}])),
+    containers: new Map(containersWithResources(spec).map(({ name, resources }) => [name, resources ?? {}])),
     pod: spec.resources,
   };
 }

@@ -1,5 +1,6 @@
 import type { Container, PodSpec } from '../api/objects.ts';
 import { formatQuantity } from '../lib/quantity.ts';
+import { containersWithResources } from './containers.ts';
 import { buildQosClass, containerLimits, containerRequests } from './pod-resources.ts';
 import { wholeValue } from './quantity.ts';
 
@@ -71,7 +72,7 @@ function burstableScore(spec: PodSpec, container: Container, nodeMemoryBytes: nu
 // What a pod asks for as a whole beyond its containers' requests counts for all of them alike.
 function unallocatedMemoryShare(spec: PodSpec): number {
   const ofPod = containerRequests(spec.resources).memoryBytes;
-  const all = [...(spec.initContainers ?? []), ...spec.containers];
+  const all = containersWithResources(spec);
   const asked = all.reduce((sum, { resources }) => sum + containerRequests(resources).memoryBytes, 0);
   return ofPod > asked ? Math.floor((ofPod - asked) / all.length) : 0;
 }

@@ -2,6 +2,7 @@
 // (pkg/kubelet/lifecycle/predicate.go, pkg/scheduler AdmissionCheck). Pure.
 
 import type { Node, Pod } from '../api/objects.ts';
+import { allContainers } from './containers.ts';
 import { hasHostPortConflict } from './host-ports.ts';
 import { matchesNode } from './node-affinity.ts';
 import { isCriticalPod, isStaticPod } from './pod-class.ts';
@@ -161,9 +162,7 @@ const APP_ARMOR_ANNOTATION = 'container.apparmor.security.beta.kubernetes.io/';
 function asksForAppArmor({ metadata, spec }: Pod): boolean {
   const contexts = [
     spec.securityContext,
-    ...[...spec.containers, ...(spec.initContainers ?? []), ...(spec.ephemeralContainers ?? [])].map(
-      ({ securityContext }) => securityContext,
-    ),
+    ...allContainers(spec).map(({ securityContext }) => securityContext),
   ];
   const isEnforced = (type: string | undefined): boolean => type !== undefined && type !== 'Unconfined';
   return (

@@ -1,4 +1,5 @@
 import type { Container, Pod } from '../api/objects.ts';
+import { containersWithResources } from './containers.ts';
 import { isCriticalPod } from './pod-class.ts';
 import { buildQosClass } from './pod-resources.ts';
 import { wholeValue } from './quantity.ts';
@@ -23,8 +24,8 @@ export function buildSwapLimitBytes(pod: Pod, container: Container, node: Swappi
  * it (KEP-1287). One that restarts for it can.
  */
 export function findSwapRefusal(asked: Pod, given: Pod): string | undefined {
-  const before = new Map(containersOf(given).map(container => [container.name, container]));
-  const isRefused = containersOf(asked).some(container => {
+  const before = new Map(containersWithResources(given.spec).map(container => [container.name, container]));
+  const isRefused = containersWithResources(asked.spec).some(container => {
     const earlier = before.get(container.name) ?? container;
     const isChanged = memoryRequestOf(earlier) !== memoryRequestOf(container);
     const swaps = maySwap(asked, container) || maySwap(given, earlier);
@@ -47,8 +48,4 @@ function restartsForMemory({ resizePolicy = [] }: Container): boolean {
   return resizePolicy.some(
     ({ resourceName, restartPolicy }) => resourceName === 'memory' && restartPolicy === 'RestartContainer',
   );
-}
-
-function containersOf({ spec }: Pod): readonly Container[] {
-  return [...(spec.initContainers ?? []), ...spec.containers];
 }

@@ -1,11 +1,11 @@
 // The payload of a content volume out of one consistent look at everything it is made of.
 import type { Pod } from '../api/objects.ts';
+import { allContainers } from '../resources/containers.ts';
 import { type Allocatable, buildDownwardAPIFiles } from './build-downward-api.ts';
 import { buildKeyFiles, NO_DEFAULT_MODE } from './build-key-files.ts';
 import type { ObjectKind, ObjectLookup } from './object-store.ts';
 import { type FileProjection, type PayloadOutcome, validatePayload } from './payload.ts';
 import type { PodCertificateLookup } from './pod-certificate-store.ts';
-import { podContainers } from './pod-references.ts';
 import type { TokenLookup } from './token-store.ts';
 import { findTrustAnchors } from './trust-anchors.ts';
 import type { TrustBundlesLookup } from './trust-bundle-store.ts';
@@ -150,7 +150,7 @@ function ownFile(content: Buffer, defaultMode: number, pod: Pod): FileProjection
 
 /** The one user all containers of the pod run as; undefined when they differ or one leaves it to its image. */
 export function buildFileOwner({ spec }: Pod): number | undefined {
-  const users = podContainers(spec).map(
+  const users = allContainers(spec).map(
     container => container.securityContext?.runAsUser ?? spec.securityContext?.runAsUser,
   );
   return users.every(user => user === users[0]) ? users[0] : undefined;

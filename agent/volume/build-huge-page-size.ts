@@ -1,6 +1,6 @@
 import type { PodSpec } from '../api/objects.ts';
+import { allContainers } from '../resources/containers.ts';
 import { wholeValue } from '../resources/quantity.ts';
-import { podContainers } from './pod-references.ts';
 
 export type HugePageSize =
   | { readonly kind: 'size'; readonly pageBytes: number }
@@ -12,7 +12,7 @@ const SIZED_MEDIUM = /^HugePages-(.+)$/;
 /** Page size of an emptyDir of medium `HugePages` or `HugePages-<size>`: one that the pod's containers request. */
 export function buildHugePageSize(spec: PodSpec, medium: string): HugePageSize {
   const requested = new Set(
-    podContainers(spec)
+    allContainers(spec)
       .flatMap(({ resources }) => Object.keys({ ...resources?.limits, ...resources?.requests }))
       .filter(resource => resource.startsWith(RESOURCE_PREFIX))
       .map(resource => wholeValue(resource.slice(RESOURCE_PREFIX.length))),

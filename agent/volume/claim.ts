@@ -1,7 +1,7 @@
 // Whether a pod may use what a claim is bound to (desired_state_of_world_populator.go); pure.
 import type { Pod, Volume } from '../api/objects.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../api/storage-objects.ts';
-import { podContainers } from './pod-references.ts';
+import { allContainers } from '../resources/containers.ts';
 
 const PROTECTION_FINALIZER = 'kubernetes.io/pvc-protection';
 
@@ -37,7 +37,7 @@ export function bindingProblem(volume: PersistentVolume, claim: PersistentVolume
 
 /** Why the containers cannot use it the way they ask; undefined when they can. */
 export function modeProblem(pod: Pod, { name }: Volume, { spec }: PersistentVolume): string | undefined {
-  const containers = podContainers(pod.spec);
+  const containers = allContainers(pod.spec);
   const isMounted = containers.some(({ volumeMounts = [] }) =>
     volumeMounts.some(mount => mount.name === name),
   );

@@ -1,5 +1,6 @@
 // What a pod's volumes refer to; pure.
 import type { Container, Pod, PodSpec, Volume } from '../api/objects.ts';
+import { allContainers } from '../resources/containers.ts';
 import type { ObjectKind } from './object-store.ts';
 import {
   type PodCertificateSource,
@@ -8,15 +9,10 @@ import {
   type VolumeSource,
 } from './volume-source.ts';
 
-/** Regular, init and ephemeral containers. */
-export function podContainers(spec: PodSpec): Container[] {
-  return [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])];
-}
-
 /** The volumes that some container mounts, maps or reads its environment from; the others are never set up. */
 export function usedVolumes({ spec }: Pod): Volume[] {
   const names = new Set(
-    podContainers(spec).flatMap(container => [
+    allContainers(spec).flatMap(container => [
       ...(container.volumeMounts ?? []).map(mount => mount.name),
       ...(container.volumeDevices ?? []).map(device => device.name),
       ...(container.env ?? []).flatMap(({ valueFrom }) => valueFrom?.fileKeyRef?.volumeName ?? []),
@@ -34,7 +30,7 @@ export interface ObjectName {
 export function referencedObjects(pod: Pod): ObjectName[] {
   return [
     ...usedVolumes(pod).flatMap(volume => objectsOf(parseVolumeSource(volume))),
-    ...podContainers(pod.spec).flatMap(environmentObjects),
+    ...allContainers(pod.spec).flatMap(environmentObjects),
     ...namesOf(
       'secrets',
       (pod.spec.imagePullSecrets ?? []).map(({ name }) => name),
@@ -100,7 +96,7 @@ export function hasTrustBundles(volume: VolumeSource): boolean {
  */
 export function nestedMountPoints(volumeName: string, spec: PodSpec): string[] {
   const found = new Set<string>();
-  for (const container of podContainers(spec)) {
+  for (const container of allContainers(spec)) {
     const mounts = (container.volumeMounts ?? []).map(mount => ({
       ...mount,
       path: cleanAbsolute(mount.mountPath),
